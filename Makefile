@@ -1,0 +1,46 @@
+# `make` explains itself.
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check format lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: .venv/embedded ## start everything and show one log; Ctrl-C stops it
+	@$(BIN)/python manage.py up
+
+demo: .venv/embedded ## send the traffic of a small GPU fleet to a running server for a minute
+	@$(BIN)/python manage.py demo $(ARGS)
+
+test: .venv/dev ## run all tests, on the real engines, in random order
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/dev ## style, types, direction of imports, migrations, OpenAPI
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+format: .venv/dev ## format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: .venv/dev ## write the lock files anew from requirements/*.in
+	@for name in base embedded dev; do \
+		$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+			--output-file requirements/$$name.txt requirements/$$name.in; \
+	done
+
+clean: ## remove the virtual environment; the data in .axonize stays
+	rm -rf .venv
+
+# A virtual environment that holds what the lock file of that name says.
+.venv/embedded .venv/dev: .venv/%: requirements/%.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@ $(if $(findstring dev,$*),.venv/embedded)

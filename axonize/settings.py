@@ -1,0 +1,188 @@
+"""The one settings module; every value that differs between places comes from the environment."""
+
+from pathlib import Path
+
+import dj_database_url
+from environs import Env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env()
+
+# Where things are. The defaults are the embedded engines that `manage.py up` starts: Redis and PostgreSQL on
+# sockets in the data directory, ClickHouse on a loopback port.
+DATA_DIR = Path(env.str("AXONIZE_DATA_DIR", str(BASE_DIR / ".axonize"))).resolve()
+SOCKET_DIR = DATA_DIR / "run"
+BIND = env.str("AXONIZE_BIND", "127.0.0.1")
+OTLP_GRPC_PORT = env.int("AXONIZE_OTLP_GRPC_PORT", 4317)
+OTLP_HTTP_PORT = env.int("AXONIZE_OTLP_HTTP_PORT", 4318)
+WEB_PORT = env.int("AXONIZE_WEB_PORT", 8000)
+CLICKHOUSE_PORT = env.int("AXONIZE_CLICKHOUSE_PORT", 8123)
+
+DATABASE_URL = env.str("DATABASE_URL", "") or f"postgresql://postgres@{str(SOCKET_DIR).replace('/', '%2F')}/axonize"
+REDIS_URL = env.str("REDIS_URL", "") or f"unix://{SOCKET_DIR}/redis.sock?db=0"
+CLICKHOUSE_URL = env.str("CLICKHOUSE_URL", "") or f"http://127.0.0.1:{CLICKHOUSE_PORT}/axonize"
+
+# Security
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY", "") or "insecure-development-key-set-SECRET_KEY-in-the-environment"
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", BIND])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+CORS_ALLOWED_ORIGINS: list[str] = env.list("AXONIZE_CORS_ORIGINS", [])
+CORS_URLS_REGEX = r"^/api/"
+
+# Whose data it is when nobody says otherwise
+DEFAULT_TENANT = "default"
+
+# Limits, each one a promise of bounded memory
+OTLP_MAX_REQUEST_BYTES = env.int("AXONIZE_OTLP_MAX_REQUEST_BYTES", 16 * 1024 * 1024)
+QUEUE_MAX_BYTES = env.int("AXONIZE_QUEUE_MAX_BYTES", 512 * 1024 * 1024)
+BATCH_MAX_SPANS = env.int("AXONIZE_BATCH_MAX_SPANS", 50_000)
+BATCH_MAX_BYTES = env.int("AXONIZE_BATCH_MAX_BYTES", 64 * 1024 * 1024)
+BATCH_MAX_AGE_MS = env.int("AXONIZE_BATCH_MAX_AGE_MS", 500)
+RETENTION_DAYS = env.int("AXONIZE_RETENTION_DAYS", 30)
+QUERY_MAX_SECONDS = env.int("AXONIZE_QUERY_MAX_SECONDS", 20)
+QUERY_MAX_BYTES = env.int("AXONIZE_QUERY_MAX_BYTES", 2 * 1024 * 1024 * 1024)
+QUERY_MAX_RESULT_ROWS = env.int("AXONIZE_QUERY_MAX_RESULT_ROWS", 200_000)
+CLICKHOUSE_POOL_SIZE = env.int("AXONIZE_CLICKHOUSE_POOL_SIZE", 16)
+DATABASE_POOL_SIZE = env.int("AXONIZE_DATABASE_POOL_SIZE", 10)
+
+INSTALLED_APPS = [
+    "axonize",
+    "ingest",
+    "registry",
+    "analytics",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "django_filters",
+    "django_prometheus",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "rest_framework",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "axonize.logging.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "axonize.urls"
+WSGI_APPLICATION = "axonize.wsgi.application"
+APPEND_SLASH = True
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        **dj_database_url.parse(DATABASE_URL),
+        "CONN_MAX_AGE": 0,  # psycopg's pool keeps the connections, Django must not
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}},
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = env.path("AXONIZE_STATIC_ROOT", DATA_DIR / "static")
+WHITENOISE_USE_FINDERS = True  # serves the admin's and the API docs' files without a collectstatic step
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # `format` is no parameter of ours
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DRF_STANDARDIZED_ERRORS = {
+    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
+    "EXCEPTION_HANDLER_CLASS": "axonize.api.ExceptionHandler",
+    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "405", "406", "500"],
+    "ERROR_SCHEMAS": dict.fromkeys(["400", "401", "403", "404", "405", "406", "500"], "axonize.api.ERROR"),
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Axonize",
+    "DESCRIPTION": "Traces, spans, GPUs and costs of AI inference.",
+    "VERSION": "v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
+CELERY_BEAT_SCHEDULE = {
+    "rescue-batches": {
+        "task": "ingest.tasks.rescue_batches",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
+    "sync-registry": {
+        "task": "registry.tasks.sync_registry",
+        "schedule": 2.0,
+        "options": {"expires": 2.0},
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("AXONIZE_LOG_LEVEL", "INFO")},
+    "loggers": {"django.server": {"handlers": [], "level": "ERROR"}},
+}

@@ -1,0 +1,1 @@
+"""ClickHouse: the client, its errors, and the schema with its migrator."""

@@ -1,0 +1,104 @@
+"""The one door to ClickHouse: a pooled HTTP client, and reads and writes whose errors are already classified."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver import Client
+from clickhouse_connect.driver.httputil import get_pool_manager
+from django.conf import settings
+
+from axonize.clickhouse.errors import classify
+
+CONNECT_TIMEOUT_SECONDS = 5
+WRITE_TIMEOUT_SECONDS = 50
+
+
+def connect(*, database: str) -> Client:
+    """Open a client of the server that CLICKHOUSE_URL names.
+
+    The pool holds as many connections as the process has users at once, and makes a further one wait.
+    Raises ClickHouseUnavailable.
+    """
+    url = urlsplit(settings.CLICKHOUSE_URL)
+    try:
+        return clickhouse_connect.get_client(
+            interface=url.scheme,
+            host=url.hostname or "127.0.0.1",
+            port=url.port or (8443 if url.scheme == "https" else 8123),
+            username=unquote(url.username or "") or "default",
+            password=unquote(url.password or ""),
+            database=database,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            send_receive_timeout=WRITE_TIMEOUT_SECONDS,
+            compress="zstd",
+            query_retries=0,
+            autogenerate_session_id=False,
+            pool_mgr=get_pool_manager(maxsize=settings.CLICKHOUSE_POOL_SIZE, num_pools=1, block=True),
+        )
+    except Exception as error:
+        raise classify(error, reading=False) from error
+
+
+def database_name() -> str:
+    """Return the database that CLICKHOUSE_URL names, `axonize` where it names none."""
+    return urlsplit(settings.CLICKHOUSE_URL).path.strip("/") or "axonize"
+
+
+@lru_cache(maxsize=1)
+def get_client() -> Client:
+    """Return this process's client. Raises ClickHouseUnavailable, and tries anew at the next call."""
+    return connect(database=database_name())
+
+
+def query(
+    sql: str,
+    parameters: Mapping[str, object] | None = None,
+    *,
+    settings: Mapping[str, object] | None = None,
+    column_formats: Mapping[str, str] | None = None,
+) -> list[dict[str, Any]]:
+    """Run one bounded read and return its rows, each a dict by column name.
+
+    Values are bound on the server, `{name:Type}`. Times must leave as integers (toUnixTimestamp64Nano), for Python's
+    datetime has no nanoseconds; `column_formats={"column": "bytes"}` reads a String column that holds no text.
+    Raises QueryTooLarge over a bound of time, memory or rows, ClickHouseUnavailable, ClickHouseError.
+    """
+    try:
+        result = get_client().query(
+            sql,
+            parameters=dict(parameters or {}),
+            settings={**read_settings(), **(settings or {})},
+            column_formats=dict(column_formats) if column_formats else None,
+        )
+    except Exception as error:
+        raise classify(error, reading=True) from error
+    return list(result.named_results())
+
+
+def command(sql: str, parameters: Mapping[str, object] | None = None) -> None:
+    """Run one statement that answers no rows. Raises ClickHouseUnavailable, ClickHouseError."""
+    try:
+        get_client().command(sql, parameters=dict(parameters or {}))
+    except Exception as error:
+        raise classify(error, reading=False) from error
+
+
+def insert_rows(table: str, rows: list[list[Any]], column_names: list[str]) -> None:
+    """Insert a few Python rows. Raises ClickHouseUnavailable, ClickHouseError."""
+    try:
+        get_client().insert(table, rows, column_names=column_names)
+    except Exception as error:
+        raise classify(error, reading=False) from error
+
+
+def read_settings() -> dict[str, object]:
+    """Return the bounds of every read: time in seconds, memory in bytes, and rows of the answer."""
+    return {
+        "max_execution_time": settings.QUERY_MAX_SECONDS,
+        "max_memory_usage": settings.QUERY_MAX_BYTES,
+        "max_result_rows": settings.QUERY_MAX_RESULT_ROWS,
+        "result_overflow_mode": "throw",
+    }

@@ -1,0 +1,118 @@
+"""Brings ClickHouse to the schema: runs the files of schema/ in order, each once, and remembers their checksums."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from clickhouse_connect.driver import Client
+
+from axonize.clickhouse import client as clickhouse
+from axonize.clickhouse.errors import classify
+
+SCHEMA_DIR = Path(__file__).parent / "schema"
+FILE_NAME = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
+
+
+class SchemaChanged(Exception):
+    """A file that was applied has since been edited, or is gone; applied files are frozen, a change is a new file."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file of the schema: one statement."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def migrations(schema_dir: Path = SCHEMA_DIR) -> list[Migration]:
+    """Return all files of the schema, in order. Raises ValueError for a name that is not NNNN_name.sql."""
+    paths = sorted(schema_dir.glob("*.sql"))
+    misnamed = [path.name for path in paths if not FILE_NAME.match(path.name)]
+    if misnamed:
+        raise ValueError(f"Schema files must be named NNNN_name.sql: {', '.join(misnamed)}")
+    return [Migration(name=path.stem, sql=path.read_text()) for path in paths]
+
+
+def pending(schema_dir: Path = SCHEMA_DIR) -> list[Migration]:
+    """Return what is not applied yet, in order. Raises SchemaChanged, ClickHouseUnavailable, ClickHouseError."""
+    applied = _applied(clickhouse.connect(database="default"), clickhouse.database_name())
+    known = migrations(schema_dir)
+    gone = applied.keys() - {migration.name for migration in known}
+    if gone:
+        raise SchemaChanged(
+            f"ClickHouse has migrations unknown to this version: {', '.join(sorted(gone))}. Run the newer version."
+        )
+    changed = [m.name for m in known if m.name in applied and applied[m.name] != m.checksum]
+    if changed:
+        raise SchemaChanged(
+            f"Applied schema files were edited: {', '.join(changed)}. Restore them and put the change into a new file."
+        )
+    return [migration for migration in known if migration.name not in applied]
+
+
+def migrate(schema_dir: Path = SCHEMA_DIR) -> Iterator[Migration]:
+    """Apply what is pending and yield each migration once it is done.
+
+    Every statement can be repeated, so that a run that died between a statement and its record is mended by the next.
+    Raises SchemaChanged, ClickHouseUnavailable, ClickHouseError.
+    """
+    database = clickhouse.database_name()
+    _command(
+        clickhouse.connect(database="default"), "CREATE DATABASE IF NOT EXISTS {database:Identifier}", database=database
+    )
+    client = clickhouse.connect(database=database)
+    _command(
+        client,
+        """
+        CREATE TABLE IF NOT EXISTS schema_migrations
+        (
+            name String,
+            checksum FixedString(64),
+            applied_at DateTime('UTC') DEFAULT now()
+        )
+        ENGINE = MergeTree
+        ORDER BY name
+        """,
+    )
+    for migration in pending(schema_dir):
+        # DDL takes no bound parameters; the name comes from our own setting, not from a request.
+        _command(client, migration.sql.replace("{database}", database))
+        try:
+            client.insert(
+                "schema_migrations", [[migration.name, migration.checksum]], column_names=["name", "checksum"]
+            )
+        except Exception as error:
+            raise classify(error, reading=False) from error
+        yield migration
+
+
+def _applied(client: Client, database: str) -> dict[str, str]:
+    """Return the checksum of each applied migration by name; nothing is applied where the table is not there."""
+    try:
+        tables = client.query(
+            "SELECT name FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'",
+            parameters={"database": database},
+        )
+        if not tables.row_count:
+            return {}
+        rows = client.query(
+            "SELECT name, any(checksum) FROM {database:Identifier}.schema_migrations GROUP BY name",
+            parameters={"database": database},
+        ).result_rows
+    except Exception as error:
+        raise classify(error, reading=False) from error
+    return {name: checksum.decode() if isinstance(checksum, bytes) else checksum for name, checksum in rows}
+
+
+def _command(client: Client, sql: str, **parameters: object) -> None:
+    try:
+        client.command(sql, parameters=parameters)
+    except Exception as error:
+        raise classify(error, reading=False) from error

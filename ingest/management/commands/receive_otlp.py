@@ -1,0 +1,25 @@
+"""`manage.py receive_otlp`: receive spans over OTLP until told to stop."""
+
+import asyncio
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from ingest.receiver.run import PortTaken, receive
+
+
+class Command(BaseCommand):
+    help = "Receive OTLP/gRPC and OTLP/HTTP, and queue the spans in Redis."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--bind", default=settings.BIND, help="address to listen on (default: %(default)s)")
+        parser.add_argument("--grpc-port", type=int, default=settings.OTLP_GRPC_PORT, help="default: %(default)s")
+        parser.add_argument("--http-port", type=int, default=settings.OTLP_HTTP_PORT, help="default: %(default)s")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            asyncio.run(receive(bind=options["bind"], grpc_port=options["grpc_port"], http_port=options["http_port"]))
+        except PortTaken as error:
+            raise CommandError(str(error)) from error

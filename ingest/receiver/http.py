@@ -1,0 +1,126 @@
+"""OTLP/HTTP: POST /v1/traces in protobuf or JSON; GET /healthz for whoever watches the process."""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+from google.rpc.code_pb2 import INVALID_ARGUMENT, NOT_FOUND, OUT_OF_RANGE, UNAVAILABLE, UNIMPLEMENTED
+from google.rpc.status_pb2 import Status
+
+from ingest.intake import MalformedRequest
+from ingest.otlp_json import to_protobuf
+from ingest.queue import QueueUnavailable
+from ingest.receiver.body import BodyCorrupt, BodyTooLarge, ClientGone, EncodingUnknown, Receive, read_body
+from ingest.receiver.offering import Offering
+from ingest.receiver.retry import RETRY_AFTER_SECONDS, retry_info
+
+PROTOBUF = "application/x-protobuf"
+JSON = "application/json"
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+def application(offering: Offering) -> Application:
+    """Return the ASGI application."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        route = (scope["method"], scope["path"])
+        match route:
+            case ("POST", "/v1/traces"):
+                await export(offering, scope, receive, send)
+            case ("GET" | "HEAD", "/healthz"):
+                await respond(send, 200, b'{"status": "ok"}', JSON)
+            case (_, "/v1/traces"):
+                status = Status(code=UNIMPLEMENTED, message="Send traces with POST.")
+                await respond(send, 405, encode(status, JSON), JSON, [(b"allow", b"POST")])
+            case _:
+                status = Status(code=NOT_FOUND, message="There is nothing here. Send traces to /v1/traces.")
+                await respond(send, 404, encode(status, JSON), JSON)
+
+    return app
+
+
+async def export(offering: Offering, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one export as the OTLP specification says ("OTLP/HTTP Response"), in the encoding of the request."""
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    media_type = headers.get(b"content-type", "").split(";")[0].strip().lower()
+    if media_type not in (PROTOBUF, JSON):
+        status = Status(code=INVALID_ARGUMENT, message=f"Content-Type must be {PROTOBUF} or {JSON}.")
+        await respond(send, 415, encode(status, JSON), JSON)
+        return
+    extra: Headers = ()
+    try:
+        body = await read_body(
+            receive, encoding=headers.get(b"content-encoding", ""), max_bytes=settings.OTLP_MAX_REQUEST_BYTES
+        )
+        if media_type == JSON:
+            body = to_protobuf(body)
+        response: Message = await offering.export(body, tenant=settings.DEFAULT_TENANT)
+        code = 200
+    except ClientGone:
+        return
+    except (MalformedRequest, BodyCorrupt) as error:
+        code, response = 400, Status(code=INVALID_ARGUMENT, message=str(error))
+    except BodyTooLarge as error:
+        code, response = 413, Status(code=OUT_OF_RANGE, message=str(error))
+    except EncodingUnknown as error:
+        code, response = 415, Status(code=INVALID_ARGUMENT, message=str(error))
+    except QueueUnavailable as error:
+        details = AnyMessage()
+        details.Pack(retry_info())
+        response = Status(code=UNAVAILABLE, message=str(error), details=[details])
+        code, extra = 503, ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
+    await respond(send, code, encode(response, media_type), media_type, extra)
+
+
+def encode(message: Message, media_type: str) -> bytes:
+    """Return a message in the request's encoding."""
+    return MessageToJson(message, indent=None).encode() if media_type == JSON else message.SerializeToString()
+
+
+async def respond(send: Send, status: int, body: bytes, media_type: str, headers: Headers = ()) -> None:
+    """Send one whole answer."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", media_type.encode()),
+                (b"content-length", str(len(body)).encode()),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the receiver has two servers and one way to stop."""
+
+    def capture_signals(self) -> Any:
+        return contextlib.nullcontext()
+
+
+def server(offering: Offering, *, host: str, port: int) -> Server:
+    """Return a server of the application, not yet started."""
+    return Server(
+        uvicorn.Config(
+            application(offering),
+            host=host,
+            port=port,
+            http="httptools",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+    )

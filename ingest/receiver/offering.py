@@ -1,0 +1,83 @@
+"""What both transports do with a request: examine it, append what is good to the queue, and only then answer."""
+
+import asyncio
+import logging
+import time
+import uuid
+
+from django.conf import settings
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from ingest.intake import examine
+from ingest.queue import OpenBatch, QueueUnavailable, connect_async
+from ingest.tasks import new_batch_id, write_batch
+
+logger = logging.getLogger(__name__)
+
+
+class Offering:
+    """A receiver's open batch and the timer that seals it."""
+
+    def __init__(self) -> None:
+        self._redis = connect_async()
+        self._open_batch = OpenBatch(self._redis, receiver=uuid.uuid4().hex)
+        self._announcements: set[asyncio.Task[None]] = set()
+
+    async def export(self, body: bytes, *, tenant: str) -> ExportTraceServiceResponse:
+        """Take one ExportTraceServiceRequest and return the answer that OTLP wants ("Full Success", "Partial Success").
+
+        When it returns, the accepted spans are in Redis. Raises MalformedRequest, QueueUnavailable.
+        """
+        verdict = examine(body, tenant=tenant, now_ns=time.time_ns(), retention_days=settings.RETENTION_DAYS)
+        if verdict.frame:
+            sealed = await self._open_batch.offer(
+                frame=verdict.frame,
+                digest=verdict.digest,
+                spans=verdict.accepted_spans,
+                raw_bytes=verdict.raw_bytes,
+                batch_id=new_batch_id(),
+            )
+            if sealed:
+                self._announce(sealed)
+        response = ExportTraceServiceResponse()
+        if verdict.rejected_spans:
+            response.partial_success.rejected_spans = verdict.rejected_spans
+            response.partial_success.error_message = verdict.message
+        return response
+
+    async def seal_by_age(self) -> None:
+        """Seal the open batch whenever it is old enough, until cancelled."""
+        while True:
+            await asyncio.sleep(settings.BATCH_MAX_AGE_MS / 1000 / 4)
+            try:
+                await self._seal(min_age_ms=settings.BATCH_MAX_AGE_MS)
+            except QueueUnavailable as error:
+                logger.warning("%s The open batch waits.", error)
+
+    async def close(self) -> None:
+        """Seal what is open, let the announcements go out, and leave Redis."""
+        try:
+            await self._seal(min_age_ms=0)
+        except QueueUnavailable as error:
+            logger.warning("%s The open batch is left to the rescue.", error)
+        if self._announcements:
+            await asyncio.wait(self._announcements)
+        await self._redis.aclose()
+
+    async def _seal(self, *, min_age_ms: int) -> None:
+        batch_id = new_batch_id()
+        if await self._open_batch.seal(batch_id=batch_id, min_age_ms=min_age_ms):
+            self._announce(batch_id)
+
+    def _announce(self, batch_id: str) -> None:
+        """Hand a sealed batch to the workers, beside the answers; the rescue mends what fails here."""
+
+        async def send() -> None:
+            try:
+                await asyncio.to_thread(write_batch.apply_async, (batch_id,), retry=False)
+            except write_batch.OperationalError as error:
+                logger.warning("Batch %s is sealed but no worker is told, the rescue will: %s", batch_id, error)
+
+        task = asyncio.create_task(send())
+        self._announcements.add(task)
+        task.add_done_callback(self._announcements.discard)

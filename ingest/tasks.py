@@ -1,0 +1,70 @@
+"""The Celery tasks of the intake: write a sealed batch, and rescue what nobody is at work on."""
+
+import random
+import uuid
+from functools import lru_cache
+from typing import Any
+
+from celery import Task, shared_task
+from celery.utils.log import get_task_logger
+
+from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable
+from ingest import writer
+from ingest.queue import SealedBatches, connect
+
+logger = get_task_logger(__name__)
+
+FIRST_RETRY_SECONDS = 1.0
+LONGEST_RETRY_SECONDS = 30.0
+REFUSED_RETRY_SECONDS = 300.0
+ORPHANED_AFTER_MS = 5_000  # a receiver seals its own batch long before
+RESCUED_AT_ONCE = 100
+
+
+@lru_cache(maxsize=1)
+def sealed_batches() -> SealedBatches:
+    return SealedBatches(connect())
+
+
+@shared_task(bind=True, max_retries=None, ignore_result=True)
+def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
+    """Write one sealed batch to ClickHouse and forget it; come again while ClickHouse is away.
+
+    A batch that ClickHouse refuses for good is kept and tried again at long intervals.
+    """
+    queue = sealed_batches()
+    frames = queue.claim(batch_id)
+    if frames is None:
+        return
+    try:
+        writer.write(batch_id=batch_id, frames=frames)
+    except ClickHouseError as error:
+        delay = retry_delay_seconds(self.request.retries, passing=isinstance(error, ClickHouseUnavailable))
+        queue.release(batch_id, delay_ms=int(delay * 1000))
+        logger.warning("Batch %s is not written, next try in %.0f s: %s", batch_id, delay, error)
+        raise self.retry(countdown=delay) from error
+    queue.discard(batch_id)
+
+
+@shared_task(ignore_result=True)
+def rescue_batches() -> None:
+    """Seal what a dead receiver left open, and hand out again the sealed batches that no task owns."""
+    queue = sealed_batches()
+    for receiver in queue.open_receivers():
+        if queue.seal(receiver, batch_id=new_batch_id(), min_age_ms=ORPHANED_AFTER_MS):
+            logger.warning("Sealed the batch that receiver %s left open", receiver)
+    for batch_id in queue.rescue(most=RESCUED_AT_ONCE):
+        logger.warning("Batch %s has no task, handing it out again", batch_id)
+        write_batch.delay(batch_id)
+
+
+def retry_delay_seconds(retries: int, *, passing: bool) -> float:
+    """Return how long to wait: doubling with each retry up to a bound, with jitter, lest a fleet comes at once."""
+    if not passing:
+        return REFUSED_RETRY_SECONDS
+    delay = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(retries, 10))
+    return random.uniform(delay / 2, delay)  # noqa: S311  no secret
+
+
+def new_batch_id() -> str:
+    return uuid.uuid4().hex

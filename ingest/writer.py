@@ -1,0 +1,44 @@
+"""From a sealed batch to ClickHouse: one insert, repeatable without effect."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from axonize.clickhouse.client import get_client
+from axonize.clickhouse.errors import classify
+
+PROTO = Path(__file__).with_name("otlp.proto")
+
+
+@lru_cache(maxsize=1)
+def format_schema() -> str:
+    """Return ingest/otlp.proto without its comments, for it travels with every insert."""
+    lines = (line.split("//")[0].rstrip() for line in PROTO.read_text().splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def write(*, batch_id: str, frames: bytes) -> None:
+    """Insert a batch: zstd frames, one after the other, of length-delimited Envelope messages (ingest/otlp.proto).
+
+    The batch id is the deduplication token of every table that the insert reaches, so writing a batch again changes
+    nothing. Raises ClickHouseUnavailable, ClickHouseError.
+    """
+    try:
+        get_client().raw_insert(
+            "otlp_inbox",
+            insert_block=frames,
+            fmt="Protobuf",
+            compression="zstd",
+            settings={
+                "insert_deduplication_token": batch_id,
+                "deduplicate_blocks_in_dependent_materialized_views": 1,
+                "async_insert": 0,
+                "max_insert_threads": 1,
+                "parallel_view_processing": 0,
+                "format_schema_source": "string",
+                "format_schema": format_schema(),
+                "format_schema_message_name": "Envelope",
+                "input_format_protobuf_oneof_presence": 1,
+            },
+        )
+    except Exception as error:
+        raise classify(error, reading=False) from error

@@ -1,0 +1,99 @@
+"""Fixtures on the real engines: emptied stores, and the whole way of a request in one process."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+from clickhouse_connect.driver import Client
+from django.conf import settings
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from axonize.clickhouse import migrator
+from axonize.clickhouse.client import get_client
+from ingest import writer
+from ingest.intake import Verdict, examine
+from ingest.queue import OpenBatch, SealedBatches, connect, connect_async
+from ingest.tasks import new_batch_id
+
+Ingest = Callable[..., list[Verdict]]
+
+KEPT_TABLES = frozenset({"schema_migrations"})
+
+
+@pytest.fixture(scope="session")
+def clickhouse_schema(engines: object) -> None:  # noqa: ARG001  it must run
+    """ClickHouse, migrated."""
+    assert list(migrator.migrate())
+
+
+@pytest.fixture
+def clickhouse(clickhouse_schema: None) -> Client:  # noqa: ARG001  it must have run
+    """Return a client on emptied tables."""
+    client = get_client()
+    tables = client.query(
+        """
+        SELECT name FROM system.tables
+        WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND total_rows > 0
+        """
+    )
+    names = {name for (name,) in tables.result_rows} - KEPT_TABLES
+    for name in names:
+        client.command("TRUNCATE TABLE {table:Identifier}", parameters={"table": name})
+    if "registry_resources" in names:
+        client.command("SYSTEM RELOAD DICTIONARY registry")
+    return client
+
+
+@pytest.fixture
+def queue(engines: object) -> Iterator[redis.Redis]:  # noqa: ARG001  it must run
+    """Yield a client on an emptied Redis."""
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    client.flushdb()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def ingest(clickhouse: Client, queue: redis.Redis) -> Ingest:  # noqa: ARG001  emptied
+    """Send requests the whole way, examined, queued, sealed and written as one batch; returns their verdicts.
+
+    A request is an ExportTraceServiceRequest or its bytes.
+    """
+
+    def send(*requests: ExportTraceServiceRequest | bytes, tenant: str = "default") -> list[Verdict]:
+        verdicts = [
+            examine(
+                body if isinstance(body, bytes) else body.SerializeToString(),
+                tenant=tenant,
+                now_ns=time.time_ns(),
+                retention_days=settings.RETENTION_DAYS,
+            )
+            for body in requests
+        ]
+        batch_id = new_batch_id()
+        if asyncio.run(offer_and_seal(verdicts, batch_id)):
+            sealed = SealedBatches(connect())
+            frames = sealed.claim(batch_id)
+            assert frames is not None
+            writer.write(batch_id=batch_id, frames=frames)
+            assert sealed.discard(batch_id)
+        return verdicts
+
+    return send
+
+
+async def offer_and_seal(verdicts: list[Verdict], batch_id: str) -> bool:
+    async with connect_async() as client:
+        batch = OpenBatch(client, receiver="tests")
+        for verdict in verdicts:
+            if verdict.frame:
+                await batch.offer(
+                    frame=verdict.frame,
+                    digest=verdict.digest,
+                    spans=verdict.accepted_spans,
+                    raw_bytes=verdict.raw_bytes,
+                    batch_id=new_batch_id(),
+                )
+        return await batch.seal(batch_id=batch_id, min_age_ms=0)

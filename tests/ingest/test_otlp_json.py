@@ -1,0 +1,69 @@
+"""OTLP's JSON form becomes the same request as its protobuf form."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from ingest.intake import MalformedRequest
+from ingest.otlp_json import to_protobuf
+from tests import captures
+
+ID_FIELDS = {"traceId", "spanId", "parentSpanId"}
+
+
+def otlp_json(request: ExportTraceServiceRequest) -> bytes:
+    """Return a request as an OTLP/JSON client writes it: ids in hex, enums as numbers."""
+
+    def hexed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: base64.b64decode(item).hex() if key in ID_FIELDS else hexed(item) for key, item in value.items()
+            }
+        return [hexed(item) for item in value] if isinstance(value, list) else value
+
+    return json.dumps(hexed(MessageToDict(request, use_integers_for_enums=True))).encode()
+
+
+@pytest.mark.parametrize("name", captures.NAMES)
+def test_a_recorded_request_comes_out_the_same(name: str) -> None:
+    for request in captures.load(name):
+        assert ExportTraceServiceRequest.FromString(to_protobuf(otlp_json(request))) == request
+
+
+def test_it_takes_upper_case_ids_snake_case_and_unknown_fields() -> None:
+    span = {"trace_id": "AB" * 16, "spanId": "CD" * 8, "name": "x", "startTimeUnixNano": 5, "later": {"a": 1}}
+    body = {"resource_spans": [{"scope_spans": [{"spans": [span]}]}], "unknown": True}
+    request = ExportTraceServiceRequest.FromString(to_protobuf(json.dumps(body).encode()))
+    [parsed] = captures.spans_of(request)
+    assert (parsed.trace_id, parsed.span_id, parsed.start_time_unix_nano) == (b"\xab" * 16, b"\xcd" * 8, 5)
+
+
+def test_an_id_that_is_no_hex_is_left_to_be_refused_with_its_span() -> None:
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz", "spanId": "0102030405060708"}]}]}]}
+    [span] = captures.spans_of(ExportTraceServiceRequest.FromString(to_protobuf(json.dumps(body).encode())))
+    assert (span.trace_id, span.span_id) == (b"", b"\1\2\3\4\5\6\7\x08")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff",
+        b'{"resourceSpans": 5}',
+        b'{"resourceSpans": [5]}',
+        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"startTimeUnixNano": "soon"}]}]}]}',
+        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"links": "none"}]}]}]}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+    ],
+)
+def test_it_calls_anything_else_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedRequest):
+        to_protobuf(body)

@@ -126,8 +126,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = env.path("AXONIZE_STATIC_ROOT", DATA_DIR / "static")
-WHITENOISE_USE_FINDERS = True  # serves the admin's and the API docs' files without a collectstatic step
+WHITENOISE_USE_FINDERS = (
+    True  # with no STATIC_ROOT: serves the admin's and the API docs' files without a collectstatic step
+)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
@@ -155,6 +156,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [],  # the default one names enums; ours stay where they are used
 }
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
@@ -184,5 +186,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("AXONIZE_LOG_LEVEL", "INFO")},
-    "loggers": {"django.server": {"handlers": [], "level": "ERROR"}},
+    "loggers": {
+        "django.server": {"level": "ERROR"},  # RequestLogMiddleware tells the same
+        "clickhouse_connect": {"level": "CRITICAL"},  # axonize.clickhouse.errors tells each error, once
+        "urllib3": {"level": "ERROR"},
+    },
 }

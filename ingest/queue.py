@@ -21,6 +21,7 @@ SEEN_SECONDS = 600  # how long a request's digest is remembered: longer than any
 SEALED_GRACE_MS = 30_000  # how long after its sealing a batch is taken to be on its way to a worker
 LEASE_MS = 60_000  # how long a writer has a batch for itself: longer than WRITE_TIMEOUT_SECONDS
 SOCKET_TIMEOUT_SECONDS = 5
+RECEIVER_CONNECTIONS = 16
 
 STORED, DUPLICATE, FULL = 1, 0, -1
 
@@ -225,11 +226,17 @@ def connect() -> redis.Redis:
 
 
 def connect_async() -> redis.asyncio.Redis:
-    """Return a pooled asyncio client of the server that REDIS_URL names.
+    """Return an asyncio client of the server that REDIS_URL names; offers beyond its connections wait for one.
 
     It tries twice, at once: the offer of a request can be repeated, for its digest is remembered with it.
     """
-    return redis.asyncio.Redis.from_url(settings.REDIS_URL, **_options(redis.asyncio.retry.Retry(NoBackoff(), 1)))
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        settings.REDIS_URL,
+        max_connections=RECEIVER_CONNECTIONS,
+        timeout=SOCKET_TIMEOUT_SECONDS,
+        **_options(redis.asyncio.retry.Retry(NoBackoff(), 1)),
+    )
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 def _options(retry: object) -> dict[str, Any]:

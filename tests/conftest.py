@@ -14,10 +14,11 @@ from axonize.clickhouse import migrator
 from axonize.clickhouse.client import get_client
 from ingest import writer
 from ingest.intake import Verdict, examine
-from ingest.queue import OpenBatch, SealedBatches, connect, connect_async
-from ingest.tasks import new_batch_id
+from ingest.queue import OpenBatch, QueueDepth, SealedBatches, connect, connect_async
+from ingest.tasks import new_batch_id, write_batch
 
 Ingest = Callable[..., list[Verdict]]
+Drain = Callable[[], int]
 
 KEPT_TABLES = frozenset({"schema_migrations"})
 
@@ -82,6 +83,23 @@ def ingest(clickhouse: Client, queue: redis.Redis) -> Ingest:  # noqa: ARG001  e
         return verdicts
 
     return send
+
+
+@pytest.fixture
+def drain(clickhouse: Client, queue: redis.Redis) -> Drain:  # noqa: ARG001  emptied
+    """Write all that receivers have put into the queue, as a worker does; returns how many batches it wrote."""
+
+    def write_all() -> int:
+        sealed = SealedBatches(connect())
+        for receiver in sealed.open_receivers():
+            sealed.seal(receiver, batch_id=new_batch_id(), min_age_ms=0)
+        batches = [name.decode() for name in queue.zrange("axonize:sealed", 0, -1) if isinstance(name, bytes)]
+        for batch_id in batches:
+            write_batch(batch_id)
+        assert sealed.depth() == QueueDepth(sealed_batches=0, queued_bytes=0)
+        return len(batches)
+
+    return write_all
 
 
 async def offer_and_seal(verdicts: list[Verdict], batch_id: str) -> bool:

@@ -61,11 +61,9 @@ def classify(error: Exception, *, reading: bool) -> ClickHouseError:
     """
     if isinstance(error, ClickHouseError):
         return error
-    if isinstance(error, urllib3.exceptions.HTTPError | OSError):
-        return ClickHouseUnavailable(f"ClickHouse does not answer: {error}")
     code = getattr(error, "code", None) or 0
-    if isinstance(error, OperationalError) and not code:
-        return ClickHouseUnavailable(f"ClickHouse does not answer: {error}")
+    if isinstance(error, urllib3.exceptions.HTTPError | OSError) or (isinstance(error, OperationalError) and not code):
+        return ClickHouseUnavailable(f"ClickHouse does not answer: {_innermost(error)}")
     if reading and code in TOO_LARGE_CODES:
         return QueryTooLarge(str(error), code)
     if code in TRANSIENT_CODES:
@@ -73,3 +71,10 @@ def classify(error: Exception, *, reading: bool) -> ClickHouseError:
     if isinstance(error, DatabaseError | DriverError):
         return ClickHouseError(str(error), code)
     return ClickHouseError(f"{type(error).__name__}: {error}", code)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return what first went wrong; the drivers' own sentences around it are long and name it last."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return error

@@ -80,7 +80,7 @@ def decompress(body: bytes, *, encoding: str, max_bytes: int) -> bytes:
 
 
 def _decompress(body: bytes, start: Callable[[], Decompressor], *, encoding: str, max_bytes: int) -> bytes:
-    """Decompress all members of a stream; gzip (RFC 1952 section 2.2) and zstd (RFC 8878 section 3) may have several."""
+    """Decompress all members of a stream: gzip (RFC 1952 section 2.2) and zstd (RFC 8878 section 3) have several."""
     plain = bytearray()
     rest = body
     while rest:

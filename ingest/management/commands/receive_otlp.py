@@ -12,6 +12,7 @@ from ingest.receiver.run import PortTaken, receive
 
 class Command(BaseCommand):
     help = "Receive OTLP/gRPC and OTLP/HTTP, and queue the spans in Redis."
+    requires_system_checks = ()  # they load the web's half of the project, which a receiver has no use for
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--bind", default=settings.BIND, help="address to listen on (default: %(default)s)")

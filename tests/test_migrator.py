@@ -1,0 +1,110 @@
+"""The ClickHouse migrator: each file once, in order, frozen."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver import Client
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
+
+from axonize.clickhouse import migrator
+from axonize.clickhouse.client import connect
+from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable
+from tests.engines import free_ports
+
+
+@pytest.fixture
+def database(engines: object, settings: Settings) -> Iterator[Client]:  # noqa: ARG001  it must run
+    """Yield a client on a server where the database `scratch` is what the settings name, and is not there yet."""
+    settings.CLICKHOUSE_URL = settings.CLICKHOUSE_URL.replace("/axonize", "/scratch")
+    client = connect(database="default")
+    yield client
+    client.command("DROP DATABASE IF EXISTS scratch SYNC")
+    client.close()
+
+
+@pytest.fixture
+def schema_dir(tmp_path: Path) -> Path:
+    (tmp_path / "0001_first.sql").write_text("CREATE TABLE IF NOT EXISTS first (n Int8) ENGINE = Memory")
+    (tmp_path / "0002_second.sql").write_text("CREATE VIEW IF NOT EXISTS second AS SELECT n FROM {database}.first")
+    return tmp_path
+
+
+def names(migrations: list[migrator.Migration]) -> list[str]:
+    return [migration.name for migration in migrations]
+
+
+def test_it_applies_each_file_once_and_in_order(database: Client, schema_dir: Path) -> None:
+    assert names(migrator.pending(schema_dir)) == ["0001_first", "0002_second"]
+    assert names(list(migrator.migrate(schema_dir))) == ["0001_first", "0002_second"]
+    assert migrator.pending(schema_dir) == []
+    assert list(migrator.migrate(schema_dir)) == []
+    assert database.query("SELECT count() FROM scratch.second").result_rows == [(0,)]
+
+
+def test_it_applies_only_what_is_new(database: Client, schema_dir: Path) -> None:  # noqa: ARG001  cleans up
+    list(migrator.migrate(schema_dir))
+    (schema_dir / "0003_third.sql").write_text("CREATE TABLE IF NOT EXISTS third (n Int8) ENGINE = Memory")
+    assert names(list(migrator.migrate(schema_dir))) == ["0003_third"]
+
+
+def test_a_file_that_fails_is_not_recorded_and_runs_again_once_mended(database: Client, schema_dir: Path) -> None:  # noqa: ARG001  cleans up
+    broken = schema_dir / "0003_third.sql"
+    broken.write_text("CREATE TABLE IF NOT EXISTS third (n NoSuchType) ENGINE = Memory")
+    with pytest.raises(ClickHouseError):
+        list(migrator.migrate(schema_dir))
+    broken.write_text("CREATE TABLE IF NOT EXISTS third (n Int8) ENGINE = Memory")
+    assert names(list(migrator.migrate(schema_dir))) == ["0003_third"]
+
+
+def test_an_applied_file_that_was_edited_is_refused(database: Client, schema_dir: Path) -> None:  # noqa: ARG001  cleans up
+    list(migrator.migrate(schema_dir))
+    (schema_dir / "0001_first.sql").write_text("CREATE TABLE first (n Int16) ENGINE = Memory")
+    with pytest.raises(migrator.SchemaChanged, match="0001_first"):
+        migrator.pending(schema_dir)
+
+
+def test_a_schema_newer_than_the_code_is_refused(database: Client, schema_dir: Path) -> None:  # noqa: ARG001  cleans up
+    list(migrator.migrate(schema_dir))
+    (schema_dir / "0002_second.sql").unlink()
+    with pytest.raises(migrator.SchemaChanged, match="Run the newer version"):
+        migrator.pending(schema_dir)
+
+
+def test_a_misnamed_file_is_refused(schema_dir: Path) -> None:
+    (schema_dir / "third.sql").touch()
+    with pytest.raises(ValueError, match=r"third\.sql"):
+        migrator.migrations(schema_dir)
+
+
+def test_each_file_of_the_schema_says_what_it_is_for() -> None:
+    for migration in migrator.migrations():
+        assert migration.sql.startswith("-- "), migration.name
+
+
+def command(*arguments: str) -> str:
+    output = io.StringIO()
+    call_command("migrate_clickhouse", *arguments, stdout=output)
+    return output.getvalue()
+
+
+def test_the_command_plans_checks_and_applies(database: Client) -> None:
+    assert "CREATE TABLE IF NOT EXISTS spans" in command("--plan")
+    assert not database.query("SELECT name FROM system.databases WHERE name = 'scratch'").result_rows
+    with pytest.raises(CommandError, match=r"Pending: 0001_spans.*Run manage.py migrate_clickhouse"):
+        command("--check")
+    assert "Applied 0001_spans" in command()
+    assert command("--check") == "ClickHouse has the schema of this version.\n"
+    assert command("--plan") == ""
+    assert command() == "ClickHouse has the schema of this version.\n"
+
+
+def test_a_server_that_is_away_is_one_clear_sentence(settings: Settings) -> None:
+    [port] = free_ports(1)
+    settings.CLICKHOUSE_URL = f"http://127.0.0.1:{port}/axonize"
+    with pytest.raises(ClickHouseUnavailable):
+        migrator.pending()
+    with pytest.raises(CommandError, match="ClickHouse does not answer"):
+        command("--check")

@@ -1,0 +1,215 @@
+"""The registry in the Django admin: inventory and corrections, linked from card to slice to holder and back."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from registry.models import ComputeResource, PhysicalGPU, ResourceContext, Tenant
+
+admin.site.site_header = admin.site.site_title = "Axonize"
+admin.site.index_title = "GPU registry"
+
+
+def _filtered_list(model: str, count: int, **filters: Any) -> SafeString:
+    """Return a link to the list of a model, cut down by `filters`, whose text is how many it will show."""
+    url = reverse(f"admin:registry_{model}_changelist", query=filters)
+    return format_html('<a href="{}">{}</a>', url, count)
+
+
+def _page_of(model: str, pk: int, text: object) -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:registry_{model}_change", args=[pk]), text)
+
+
+# At run time Django's admin classes take no type arguments, hence `type: ignore[type-arg]` on each class below.
+
+
+class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
+    """A table of what belongs to the object, each row with a link to where it is edited."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - Django's signature
+        return self.fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        return False
+
+
+class SliceInline(ReadOnlyInline):
+    model = ComputeResource
+    verbose_name_plural = "what processes can run on"
+    fields = ("uuid", "resource_type", "memory_total_gb", "first_seen", "last_seen")
+    ordering = ("uuid",)
+
+
+class HolderInline(ReadOnlyInline):
+    """The open contexts only: the closed ones of a slice grow without end, and have their own list."""
+
+    model = ResourceContext
+    verbose_name_plural = "who holds it now"
+    fields = ("user_label", "hostname", "pod", "process_id", "labels", "attached_at", "last_seen")
+    ordering = ("-attached_at", "-pk")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ResourceContext]:
+        contexts: QuerySet[ResourceContext] = super().get_queryset(request)
+        return contexts.filter(detached_at=None)
+
+
+@admin.register(Tenant)
+class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("slug", "name", "cards", "resources", "created_at")
+    search_fields = ("slug", "name")
+    ordering = ("slug",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        tenants: QuerySet[Any] = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                card_count=Count("physical_gpus", distinct=True),
+                resource_count=Count("compute_resources", distinct=True),
+            )
+        )
+        return tenants
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:  # noqa: ARG002
+        return ("created_at",) if obj is None else ("slug", "created_at")
+
+    @admin.display(ordering="card_count")
+    def cards(self, tenant: Any) -> SafeString:
+        return _filtered_list("physicalgpu", tenant.card_count, tenant__id__exact=tenant.pk)
+
+    @admin.display(ordering="resource_count")
+    def resources(self, tenant: Any) -> SafeString:
+        return _filtered_list("computeresource", tenant.resource_count, tenant__id__exact=tenant.pk)
+
+
+class OfOneTenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What belongs to a tenant for good: its key is fixed once it stands, and so are the times of its sightings."""
+
+    autocomplete_fields: ClassVar[tuple[str, ...]] = ("tenant",)
+    key_fields = ("tenant", "uuid")
+    seen_fields: ClassVar[tuple[str, ...]] = ("first_seen", "last_seen")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
+        return self.seen_fields if obj is None else (*self.key_fields, *self.seen_fields)
+
+
+@admin.register(PhysicalGPU)
+class PhysicalGPUAdmin(OfOneTenantAdmin):
+    list_display = ("uuid", "model", "vendor", "node_id", "memory_total_gb", "cost_per_hour_usd", "slices", "last_seen")
+    list_filter = ("tenant", "vendor", "model", "node_id", ("cost_per_hour_usd", admin.EmptyFieldListFilter))
+    search_fields = ("uuid", "model", "node_id", "compute_resources__uuid")
+    search_help_text = "UUID of the card or of a slice, model, node"
+    ordering = ("node_id", "uuid")
+    inlines = (SliceInline,)
+    fields = (
+        ("tenant", "uuid"),
+        ("model", "vendor"),
+        ("node_id", "memory_total_gb"),
+        "cost_per_hour_usd",
+        ("first_seen", "last_seen"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        cards: QuerySet[Any] = super().get_queryset(request).annotate(slice_count=Count("compute_resources"))
+        return cards
+
+    @admin.display(ordering="slice_count")
+    def slices(self, card: Any) -> SafeString:
+        return _filtered_list("computeresource", card.slice_count, physical__id__exact=card.pk)
+
+
+@admin.register(ComputeResource)
+class ComputeResourceAdmin(OfOneTenantAdmin):
+    list_display = ("uuid", "resource_type", "card", "node", "memory_total_gb", "holders", "first_seen", "last_seen")
+    list_filter = ("tenant", "resource_type", ("physical", admin.EmptyFieldListFilter), "physical__node_id")
+    search_fields = ("uuid", "physical__uuid", "physical__node_id", "seen_node_id", "contexts__hostname")
+    search_help_text = "UUID of the resource or of its card, node, host of a holder"
+    ordering = ("physical__node_id", "physical__uuid", "uuid")
+    autocomplete_fields = ("tenant", "physical")
+    list_select_related = ("physical",)
+    inlines = (HolderInline,)
+    seen_fields = ("card", "all_contexts", "seen_model", "seen_vendor", "seen_node_id", "first_seen", "last_seen")
+    fieldsets = (
+        (None, {"fields": (("tenant", "uuid"), ("physical", "card"), ("resource_type", "memory_total_gb"))}),
+        ("As its spans say", {"fields": (("seen_model", "seen_vendor", "seen_node_id"), ("first_seen", "last_seen"))}),
+        ("Who held it", {"fields": ("all_contexts",)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        holders = Count("contexts", filter=Q(contexts__detached_at=None))
+        resources: QuerySet[Any] = (
+            super().get_queryset(request).annotate(holder_count=holders, context_count=Count("contexts"))
+        )
+        return resources
+
+    @admin.display(ordering="physical__uuid")
+    def card(self, resource: ComputeResource) -> SafeString | None:
+        card = resource.physical
+        return None if card is None else _page_of("physicalgpu", card.pk, card)
+
+    @admin.display(ordering="physical__node_id")
+    def node(self, resource: ComputeResource) -> str:
+        card = resource.physical
+        return (card.node_id if card else "") or resource.seen_node_id
+
+    @admin.display(ordering="holder_count", description="held by")
+    def holders(self, resource: Any) -> SafeString:
+        filters = {"resource__id__exact": resource.pk, "detached_at__isempty": 1}
+        return _filtered_list("resourcecontext", resource.holder_count, **filters)
+
+    @admin.display(description="contexts, the ended ones too")
+    def all_contexts(self, resource: Any) -> SafeString:
+        return _filtered_list("resourcecontext", resource.context_count, resource__id__exact=resource.pk)
+
+
+@admin.register(ResourceContext)
+class ResourceContextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("holder", "held", "hostname", "pod", "process_id", "attached_at", "detached_at", "last_seen")
+    list_filter = (
+        ("detached_at", admin.EmptyFieldListFilter),
+        "resource__tenant",
+        "resource__resource_type",
+        "user_label",
+        "attached_at",
+    )
+    search_fields = ("user_label", "hostname", "pod", "resource__uuid", "resource__physical__uuid")
+    search_help_text = "label, host, pod, UUID of the resource or of its card"
+    ordering = ("-attached_at", "-pk")
+    date_hierarchy = "attached_at"
+    autocomplete_fields = ("resource",)
+    list_select_related = ("resource",)
+    readonly_fields = ("held", "last_seen")
+    actions = ("detach",)
+    fields = (
+        ("resource", "held"),
+        ("user_label", "hostname", "pod", "process_id"),
+        "labels",
+        ("attached_at", "detached_at", "last_seen"),
+    )
+
+    @admin.display(ordering="user_label", description="label")
+    def holder(self, context: ResourceContext) -> str:
+        return context.user_label or "unlabelled"
+
+    @admin.display(ordering="resource__uuid", description="resource")
+    def held(self, context: ResourceContext) -> SafeString:
+        return _page_of("computeresource", context.resource_id, context.resource)
+
+    @admin.action(description="End the selected contexts now", permissions=["change"])
+    def detach(self, request: HttpRequest, contexts: QuerySet[ResourceContext]) -> None:
+        ended = contexts.filter(detached_at=None, attached_at__lte=Now()).update(detached_at=Now())
+        self.message_user(request, f"{ended} context{pluralize(ended)} ended.")

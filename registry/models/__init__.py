@@ -1,0 +1,8 @@
+"""What operations manage: tenants, the cards they own, what processes can run on, and who ran there when."""
+
+from registry.models.compute_resource import ComputeResource
+from registry.models.physical_gpu import PhysicalGPU
+from registry.models.resource_context import ResourceContext
+from registry.models.tenant import DEFAULT_TENANT, Tenant
+
+__all__ = ["DEFAULT_TENANT", "ComputeResource", "PhysicalGPU", "ResourceContext", "Tenant"]

@@ -1,0 +1,20 @@
+"""Celery tasks of the registry."""
+
+import logging
+
+from celery import shared_task
+from django.db import OperationalError
+
+from axonize.clickhouse.errors import ClickHouseUnavailable
+from registry import sync
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="registry.tasks.sync_registry")
+def sync_registry() -> None:
+    """Synchronise once; a store that is away is a line in the log, for beat calls again in two seconds."""
+    try:
+        sync.sync_registry()
+    except (ClickHouseUnavailable, OperationalError) as error:
+        logger.warning("The registry is not synchronised, the next run tries again: %s", error)

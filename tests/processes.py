@@ -50,11 +50,13 @@ class Process:
 
 
 @contextlib.contextmanager
-def running(*command: str, env: Mapping[str, str] | None = None, until: str) -> Iterator[Process]:
+def running(
+    *command: str, env: Mapping[str, str] | None = None, until: str, timeout_s: float = 30
+) -> Iterator[Process]:
     """Run a command, yield it once it has printed `until`, and end it with SIGTERM."""
     process = Process(*command, env=env)
     try:
-        process.wait_for(until)
+        process.wait_for(until, timeout_s)
         yield process
     finally:
         if process.popen.poll() is None:

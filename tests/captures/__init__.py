@@ -1,5 +1,7 @@
-"""The recorded requests, with their times shifted to now."""
+"""The recorded requests, with their times shifted to now and ids of their own."""
 
+import hashlib
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +15,16 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.binpb"))
 
 
 def load(name: str) -> list[ExportTraceServiceRequest]:
-    """Return the requests of a capture, shifted so that the last of its spans has just ended."""
+    """Return the requests of a capture, shifted so that its last span has just ended, with ids not used before."""
     requests = list(_messages((FOLDER / f"{name}.binpb").read_bytes()))
     shift_ns = time.time_ns() - max(span.end_time_unix_nano for request in requests for span in spans_of(request))
+    salt = os.urandom(8)
     for request in requests:
         for span in spans_of(request):
+            for message in (span, *span.links):
+                message.trace_id = _renewed(message.trace_id, salt)
+                message.span_id = _renewed(message.span_id, salt)
+            span.parent_span_id = _renewed(span.parent_span_id, salt)
             span.start_time_unix_nano += shift_ns
             span.end_time_unix_nano += shift_ns
             for event in span.events:
@@ -37,3 +44,7 @@ def _messages(content: bytes) -> Iterator[ExportTraceServiceRequest]:
         size, position = _DecodeVarint32(content, position)
         yield ExportTraceServiceRequest.FromString(content[position : position + size])
         position += size
+
+
+def _renewed(identifier: bytes, salt: bytes) -> bytes:
+    return hashlib.blake2b(identifier, digest_size=len(identifier), key=salt).digest() if identifier else b""

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -23,7 +24,7 @@ class RequestLogMiddleware:
         started = time.monotonic()
         response = self.get_response(request)
         duration_ms = (time.monotonic() - started) * 1000
-        if response.status_code >= 500:
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             level = logging.ERROR
         elif request.path in QUIET_PATHS:
             level = logging.DEBUG

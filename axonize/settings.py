@@ -157,6 +157,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "POSTPROCESSING_HOOKS": [],  # the default one names enums; ours stay where they are used
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
@@ -187,7 +188,9 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("AXONIZE_LOG_LEVEL", "INFO")},
     "loggers": {
-        "django.server": {"level": "ERROR"},  # RequestLogMiddleware tells the same
+        # RequestLogMiddleware tells of every request
+        "django.server": {"level": "ERROR"},
+        "django.request": {"level": "ERROR"},
         "clickhouse_connect": {"level": "CRITICAL"},  # axonize.clickhouse.errors tells each error, once
         "urllib3": {"level": "ERROR"},
     },

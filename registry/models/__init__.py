@@ -3,6 +3,6 @@
 from registry.models.compute_resource import ComputeResource
 from registry.models.physical_gpu import PhysicalGPU
 from registry.models.resource_context import ResourceContext
-from registry.models.tenant import DEFAULT_TENANT, Tenant
+from registry.models.tenant import Tenant
 
-__all__ = ["DEFAULT_TENANT", "ComputeResource", "PhysicalGPU", "ResourceContext", "Tenant"]
+__all__ = ["ComputeResource", "PhysicalGPU", "ResourceContext", "Tenant"]

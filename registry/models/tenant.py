@@ -1,10 +1,6 @@
 """Tenants: whose data it is."""
 
-from typing import Final
-
 from django.db import models
-
-DEFAULT_TENANT: Final = "default"
 
 
 class Tenant(models.Model):

@@ -21,7 +21,8 @@ def load(name: str) -> list[ExportTraceServiceRequest]:
     salt = os.urandom(8)
     for request in requests:
         for span in spans_of(request):
-            for message in (span, *span.links):
+            identified: list[Span | Span.Link] = [span, *span.links]
+            for message in identified:
                 message.trace_id = _renewed(message.trace_id, salt)
                 message.span_id = _renewed(message.span_id, salt)
             span.parent_span_id = _renewed(span.parent_span_id, salt)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver import Client
+from django.test import Client as DjangoClient
 
 from axonize.clickhouse.migrator import SCHEMA_DIR
 from tests.conftest import Ingest
@@ -279,18 +280,21 @@ def test_a_gap_or_a_missing_field_moves_no_other_gpu(ingest: Ingest, clickhouse:
     ("sent", "filled"),
     [
         ({"resource_uuid": CARD, "physical_uuid": CARD}, {"resource_type": "full_gpu", "vendor": "NVIDIA"}),
-        ({"resource_uuid": MIG, "physical_uuid": CARD}, {"resource_type": "mig"}),
-        ({"resource_uuid": MIG}, {"resource_type": "mig", "physical_uuid": ""}),
+        ({"resource_uuid": MIG, "physical_uuid": CARD}, {"resource_type": "mig", "vendor": "NVIDIA"}),
+        ({"resource_uuid": MIG}, {"resource_type": "mig", "physical_uuid": None}),
         ({"resource_uuid": MIG, "resource_type": "mig_1g.10gb"}, {"resource_type": "mig_1g.10gb"}),
         ({"resource_uuid": "m2", "physical_uuid": "m2", "vendor": "Apple", "user_label": "mps:0"}, {"vendor": "Apple"}),
         ({"physical_uuid": CARD}, {"resource_uuid": CARD, "resource_type": "full_gpu"}),
-        ({"utilization": 5.0}, {"resource_uuid": "", "utilization": 5}),
+        ({"utilization": 5.0}, {"resource_uuid": None, "utilization": 5}),
     ],
 )
 def test_what_a_gpu_leaves_out_is_filled_in(
-    ingest: Ingest, clickhouse: Client, sent: dict[str, object], filled: dict[str, object]
+    ingest: Ingest, client: DjangoClient, sent: dict[str, object], filled: dict[str, object]
 ) -> None:
-    [attribution] = gpus_of(columns_of(ingest, clickhouse, gpu(0, **sent)))
+    bare = span(attributes=gpu(0, **sent))
+    ingest(request(bare))
+    [root] = client.get(f"/api/v1/traces/{bare.trace_id.hex()}").json()["spans"]
+    [attribution] = root["gpus"]
     assert {name: attribution[name] for name in filled} == filled
 
 

@@ -70,7 +70,7 @@ def post(
     url = f"http://127.0.0.1:{port or settings.OTLP_HTTP_PORT}{path}"
     message = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
     try:
-        with urllib.request.urlopen(message, timeout=10) as answer:  # noqa: S310  our own
+        with urllib.request.urlopen(message, timeout=10) as answer:
             return answer.status, dict(answer.headers.items()), answer.read()
     except urllib.error.HTTPError as error:
         with error:

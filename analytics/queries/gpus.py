@@ -1,0 +1,135 @@
+"""Which GPUs are there, and what is known of each? The registry's rows with the latest readings beside them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q, QuerySet
+
+from analytics.params import Page
+from analytics.queries.gpu_readings import Readings, latest_readings
+from registry.models import ComputeResource, PhysicalGPU, ResourceContext
+
+# By node, then card, so that slices of one card stand together. The last is unique, so a cursor is never ambiguous.
+_ORDER: Final = ("node_id", "physical_uuid", "uuid")
+_COLUMNS: Final = (
+    *_ORDER,
+    "model",
+    "vendor_or_guess",
+    "type_or_guess",
+    "memory_total_gb",
+    "user_labels",
+    "cost_per_hour_usd",
+    "first_seen",
+    "last_seen",
+)
+MAX_CONTEXTS: Final = 100
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A compute resource: the registry's word on it, and its latest known readings. Texts are "" where unknown."""
+
+    resource_uuid: str
+    physical_uuid: str
+    model: str
+    vendor: str
+    resource_type: str
+    node_id: str
+    user_labels: list[str]
+    cost_per_hour_usd: Decimal | None
+    first_seen: datetime | None
+    last_seen: datetime | None
+    readings: Readings
+
+
+@dataclass(frozen=True)
+class GpuPage:
+    gpus: list[Gpu]
+    total: int
+    next: str | None
+
+
+@dataclass(frozen=True)
+class GpuDetail(Gpu):
+    """One GPU, its card where that is known, those who held it last, and the other slices of its card."""
+
+    physical: PhysicalGPU | None
+    contexts: list[ResourceContext]
+    siblings: list[Gpu]
+
+
+def find_gpus(*, tenant: str, resources: QuerySet[ComputeResource], page: Page) -> GpuPage:
+    """Return a page of `resources`, which is described() and filtered. Two statements and one ClickHouse query."""
+    total = resources.count()
+    after = _after(page.after) if page.after is not None else Q()
+    rows = list(_rows(resources.filter(after).order_by(*_ORDER))[page.skip : page.skip + page.limit + 1])
+    shown = rows[: page.limit]
+    last_key = [shown[-1][name] for name in _ORDER] if len(rows) > page.limit else None
+    return GpuPage(
+        gpus=_with_readings(tenant, shown),
+        total=total,
+        next=page.next(last_key) if last_key is not None else None,
+    )
+
+
+def find_gpu(*, tenant: str, resource_uuid: str) -> GpuDetail | None:
+    """Return one GPU, None where there is none. Three statements and one ClickHouse query."""
+    known = ComputeResource.objects.of_tenant(tenant).described()
+    resource = known.filter(uuid=resource_uuid).select_related("physical").first()
+    if resource is None:
+        return None
+    is_it_or_slice_of_its_card = Q(pk=resource.pk)
+    if resource.physical is not None:
+        is_it_or_slice_of_its_card |= Q(physical=resource.physical) & ~Q(uuid=resource.physical.uuid)
+    gpus = _with_readings(tenant, list(_rows(known.filter(is_it_or_slice_of_its_card).order_by(*_ORDER))))
+    return GpuDetail(
+        **vars(next(gpu for gpu in gpus if gpu.resource_uuid == resource_uuid)),
+        physical=resource.physical,
+        contexts=list(resource.contexts.newest_first()[:MAX_CONTEXTS]),
+        siblings=[gpu for gpu in gpus if gpu.resource_uuid != resource_uuid],
+    )
+
+
+def _after(key: tuple[Any, ...]) -> Q:
+    node_id, physical_uuid, uuid = key
+    return (
+        Q(node_id__gt=node_id)
+        | Q(node_id=node_id, physical_uuid__gt=physical_uuid)
+        | Q(node_id=node_id, physical_uuid=physical_uuid, uuid__gt=uuid)
+    )
+
+
+def _rows(resources: QuerySet[ComputeResource]) -> QuerySet[Any, dict[str, Any]]:
+    labels = ResourceContext.objects.open().filter(resource=OuterRef("pk")).exclude(user_label="")
+    labelled = resources.annotate(
+        user_labels=ArraySubquery(labels.order_by("user_label").values("user_label").distinct())
+    )
+    rows: QuerySet[Any, dict[str, Any]] = labelled.values(*_COLUMNS)
+    return rows
+
+
+def _with_readings(tenant: str, rows: Sequence[Mapping[str, Any]]) -> list[Gpu]:
+    readings = latest_readings(tenant=tenant, resource_uuids=[row["uuid"] for row in rows])
+    return [_gpu(row, readings.get(row["uuid"], Readings())) for row in rows]
+
+
+def _gpu(row: Mapping[str, Any], readings: Readings) -> Gpu:
+    if row["memory_total_gb"] is not None:  # the registry's word, which may be a correction
+        readings = replace(readings, memory_total_gb=row["memory_total_gb"])
+    return Gpu(
+        resource_uuid=row["uuid"],
+        physical_uuid=row["physical_uuid"],
+        model=row["model"],
+        vendor=row["vendor_or_guess"],
+        resource_type=row["type_or_guess"],
+        node_id=row["node_id"],
+        user_labels=row["user_labels"],
+        cost_per_hour_usd=row["cost_per_hour_usd"],
+        first_seen=row["first_seen"],
+        last_seen=row["last_seen"],
+        readings=readings,
+    )

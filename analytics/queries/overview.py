@@ -1,0 +1,111 @@
+"""How did the traces of a time range do? Counts, latencies, errors and costs of whole traces, over all and by time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from analytics.buckets import usual_width_seconds
+from analytics.queries.filters import SpanFilter
+from analytics.queries.traces import TraceFilter, matching_traces
+from analytics.times import NS_PER_SECOND
+from axonize.clickhouse import client as clickhouse
+
+MAX_BUCKETS: Final = 120
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The traces that began in one stretch of time; percentiles in nanoseconds, None where there is no trace."""
+
+    start_ns: int
+    count: int
+    p50_ns: float | None
+    p95_ns: float | None
+    p99_ns: float | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All traces of the range; `active_gpu_count` counts the compute resources that any of them ran on."""
+
+    total_traces: int
+    error_traces: int
+    avg_latency_ns: float
+    active_gpu_count: int
+    total_spans: int
+    tokens_input: int
+    tokens_output: int
+    cost_usd: Decimal
+    bucket_seconds: int
+    buckets: list[Bucket]
+
+    @property
+    def error_rate(self) -> float:
+        """The share of traces, 0 to 1, in which a span failed."""
+        return self.error_traces / self.total_traces if self.total_traces else 0.0
+
+
+def overview(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter) -> Overview:
+    """Sum up the traces that began in [start_ns, end_ns) and have a span that satisfies `span`. One query.
+
+    Buckets are gap-free and aligned to UTC, so the first may begin before the range; it counts only what is within.
+    """
+    width = usual_width_seconds(start_ns, end_ns, most=MAX_BUCKETS)
+    matching = matching_traces(
+        """
+        toUnixTimestamp64Nano(min(start_time)) AS start_ns,
+        toUnixTimestamp64Nano(max(end_time)) - start_ns AS latency_ns,
+        sum(span_count) AS trace_spans,
+        sum(error_count) > 0 AS failed,
+        groupUniqArrayArray(resource_uuids) AS trace_resources,
+        sum(tokens_input) AS trace_tokens_input,
+        sum(tokens_output) AS trace_tokens_output,
+        sum(cost_usd) AS trace_cost_usd
+        """,
+        TraceFilter(start_ns=start_ns, end_ns=end_ns, span=span),
+    )
+    # With grouping sets each row is a bucket but for one, the whole range; there `is_total` is 1.
+    rows = clickhouse.query(
+        f"""
+        SELECT
+            intDiv(start_ns, {{width_ns:Int64}}) AS bucket,
+            grouping(bucket) AS is_total,
+            count() AS traces,
+            countIf(failed) AS error_traces,
+            avg(latency_ns) AS avg_latency_ns,
+            quantilesExactInclusive(0.5, 0.95, 0.99)(latency_ns) AS percentiles_ns,
+            length(groupUniqArrayArray(trace_resources)) AS active_gpu_count,
+            sum(trace_spans) AS total_spans,
+            sum(trace_tokens_input) AS tokens_input,
+            sum(trace_tokens_output) AS tokens_output,
+            sum(trace_cost_usd) AS cost_usd
+        FROM ({matching.select})
+        GROUP BY GROUPING SETS ((bucket), ())
+        """,
+        {**matching.parameters, "tenant": tenant, "width_ns": width * NS_PER_SECOND},
+    )
+    by_number = {row["bucket"]: row for row in rows if not row["is_total"]}
+    total = next((row for row in rows if row["is_total"]), None)
+    numbers = range(start_ns // (width * NS_PER_SECOND), -(-end_ns // (width * NS_PER_SECOND)))
+    buckets = [_bucket(number * width * NS_PER_SECOND, by_number.get(number)) for number in numbers]
+    if total is None or not total["traces"]:
+        return Overview(0, 0, 0.0, 0, 0, 0, 0, Decimal(0), width, buckets)
+    return Overview(
+        total_traces=total["traces"],
+        error_traces=total["error_traces"],
+        avg_latency_ns=total["avg_latency_ns"],
+        active_gpu_count=total["active_gpu_count"],
+        total_spans=total["total_spans"],
+        tokens_input=total["tokens_input"],
+        tokens_output=total["tokens_output"],
+        cost_usd=total["cost_usd"] or Decimal(0),
+        bucket_seconds=width,
+        buckets=buckets,
+    )
+
+
+def _bucket(start_ns: int, row: Mapping[str, Any] | None) -> Bucket:
+    if row is None:
+        return Bucket(start_ns, 0, None, None, None)
+    return Bucket(start_ns, row["traces"], *row["percentiles_ns"])

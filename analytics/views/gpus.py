@@ -1,0 +1,161 @@
+"""GPUs: the inventory with the latest readings, one of them, and one's time series."""
+
+import time
+from typing import Any, Final
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from analytics.filters import GpuFilter, parameter_fields
+from analytics.gpu_serializers import GpuDetailSerializer, GpuMetricsSerializer, GpuPageSerializer
+from analytics.params import PageParameters, QueryParameters, TimeField, page_of
+from analytics.queries.gpu_metrics import (
+    AGGREGATES,
+    MAX_POINTS,
+    default_step_seconds,
+    gpu_metrics,
+    point_count,
+)
+from analytics.queries.gpus import find_gpu, find_gpus
+from analytics.tenancy import tenant_of
+from analytics.times import NS_PER_SECOND
+from axonize.api import ERROR, READ_ERRORS
+from registry.models import ComputeResource
+
+HOUR_NS: Final = 3600 * NS_PER_SECOND
+MAX_STEP_SECONDS: Final = 366 * 86_400
+
+
+class GpuListParameters(PageParameters):
+    """What `GET /gpus` takes."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {**super().get_fields(), **parameter_fields(GpuFilter)}
+
+
+@extend_schema(
+    operation_id="list_gpus",
+    tags=["gpus"],
+    parameters=[GpuListParameters],
+    responses={200: GpuPageSerializer, **READ_ERRORS},
+)
+@api_view(["GET"])
+def gpu_list(request: Request) -> Response:
+    """List what processes can run on, full cards and MIG slices, by node and card, with the latest known readings."""
+    parameters = GpuListParameters.read(request)
+    page = page_of(request, parameters)
+    tenant = tenant_of(request)
+    wanted = GpuFilter(request.query_params, ComputeResource.objects.of_tenant(tenant).described())
+    if not wanted.is_valid():
+        raise ValidationError(wanted.errors)
+    found = find_gpus(tenant=tenant, resources=wanted.qs, page=page)
+    answer = {
+        "gpus": found.gpus,
+        "total": found.total,
+        "limit": page.limit,
+        "offset": page.offset,
+        "next": found.next,
+    }
+    return Response(GpuPageSerializer(answer).data)
+
+
+@extend_schema(
+    operation_id="get_gpu",
+    tags=["gpus"],
+    responses={200: GpuDetailSerializer, 404: ERROR, **READ_ERRORS},
+)
+@api_view(["GET"])
+def gpu_detail(request: Request, resource_uuid: str) -> Response:
+    """Show one resource, its card, the other slices of that card, and who held it last."""
+    QueryParameters.read(request)
+    found = None if "\0" in resource_uuid else find_gpu(tenant=tenant_of(request), resource_uuid=resource_uuid)
+    if found is None:
+        raise NotFound("There is no such GPU.")
+    return Response(GpuDetailSerializer(found).data)
+
+
+class GpuMetricsParameters(QueryParameters):
+    """What `GET /gpus/{resource_uuid}/metrics` takes; by default the last hour."""
+
+    start = TimeField(required=False, help_text="RFC 3339, any offset; included. Default: an hour before `end`.")
+    end = TimeField(required=False, help_text="RFC 3339, any offset; excluded. Default: now.")
+    step = serializers.IntegerField(
+        min_value=1,
+        max_value=MAX_STEP_SECONDS,
+        required=False,
+        help_text="The width of a bucket in seconds. Default: so that at most 1,000 points come. "
+        f"At most {MAX_POINTS:,} points may come.",
+    )
+    aggregate = serializers.ChoiceField(
+        list(AGGREGATES), default="avg", help_text="What becomes of the readings of one bucket."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        end_ns = attrs.get("end", time.time_ns())
+        start_ns = attrs.get("start", end_ns - HOUR_NS)
+        if "end" not in attrs and start_ns > end_ns:
+            raise ValidationError({"start": "Give a start that is not in the future, or an end too."}, code="invalid")
+        attrs = super().validate({**attrs, "start": start_ns, "end": end_ns})
+        step_seconds = attrs.setdefault("step", default_step_seconds(start_ns, end_ns))
+        if point_count(start_ns, end_ns, step_seconds) > MAX_POINTS:
+            sentence = f"This step makes more than {MAX_POINTS:,} points. Give a wider step or a narrower range."
+            raise ValidationError({"step": sentence}, code="min_value")
+        return attrs
+
+
+@extend_schema(
+    operation_id="list_gpu_metrics",
+    tags=["gpus"],
+    parameters=[GpuMetricsParameters],
+    responses={200: GpuMetricsSerializer, **READ_ERRORS},
+    examples=[
+        OpenApiExample(
+            "A minute of a busy slice",
+            response_only=True,
+            status_codes=[200],
+            value={
+                "metrics": [
+                    {
+                        "timestamp": "2026-02-07T10:00:00.000000000Z",
+                        "resource_uuid": "MIG-8b1f4c52-6a0e-5d3b-b7c9-1e2f3a4b5c6d",
+                        "utilization": 87.5,
+                        "memory_used_gb": 31.2,
+                        "memory_total_gb": 39.5,
+                        "temperature_celsius": 61.0,
+                        "power_watts": 312.0,
+                        "clock_mhz": 1755.0,
+                        "active_spans": 14,
+                    }
+                ],
+                "resource_uuid": "MIG-8b1f4c52-6a0e-5d3b-b7c9-1e2f3a4b5c6d",
+                "start": "2026-02-07T10:00:00.000000000Z",
+                "end": "2026-02-07T10:01:00.000000000Z",
+                "step": 60,
+            },
+        )
+    ],
+)
+@api_view(["GET"])
+def gpu_metrics_list(request: Request, resource_uuid: str) -> Response:
+    """Show how one resource was used over time, the last hour by default. An unknown one has an empty list."""
+    parameters = GpuMetricsParameters.read(request)
+    points = gpu_metrics(
+        tenant=tenant_of(request),
+        resource_uuid=resource_uuid,
+        start_ns=parameters["start"],
+        end_ns=parameters["end"],
+        step_seconds=parameters["step"],
+        aggregate=parameters["aggregate"],
+    )
+    answer = {
+        "metrics": points,
+        "resource_uuid": resource_uuid,
+        "start": parameters["start"],
+        "end": parameters["end"],
+        "step": parameters["step"],
+    }
+    return Response(GpuMetricsSerializer(answer).data)

@@ -1,0 +1,115 @@
+"""The one JSON shape of every API error, and which error each failure becomes.
+
+Nothing that an engine or an unforeseen exception says leaves the server; it is logged.
+"""
+
+import redis.exceptions
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.views import defaults
+from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_standardized_errors.handler import ExceptionHandler as StandardizedExceptionHandler
+from rest_framework import exceptions, serializers, status
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+
+from axonize.clickhouse.errors import ClickHouseUnavailable, QueryTooLarge
+
+API_PREFIX = "/api/"
+RETRY_AFTER_SECONDS = 5
+NO_SUCH_ADDRESS = "There is no such address. /api/docs lists them all."
+SERVER_ERROR = "The server failed on this request; its log says why."
+
+
+ERROR = inline_serializer(
+    "Error",
+    {
+        "type": serializers.ChoiceField(["validation_error", "client_error", "server_error"]),
+        "errors": inline_serializer(
+            "ErrorItem",
+            {
+                "code": serializers.CharField(help_text="For programs: `invalid`, `not_found`, …"),
+                "detail": serializers.CharField(help_text="For people: one sentence."),
+                "attr": serializers.CharField(allow_null=True, help_text="The parameter or field that is wrong."),
+            },
+            many=True,
+        ),
+    },
+)
+# For `responses` of extend_schema, with any endpoint that asks ClickHouse.
+READ_ERRORS = {422: ERROR, 503: ERROR}
+
+
+class ServiceUnavailable(exceptions.APIException):
+    """An engine is away for now; the answer carries Retry-After."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "unavailable"
+    wait = RETRY_AFTER_SECONDS
+
+    def __init__(self, engine: str) -> None:
+        super().__init__(f"{engine} does not answer. Try again in a few seconds.")
+
+
+class TooLarge(exceptions.APIException):
+    """What was asked for is more than one answer may cost; the detail says how to ask for less."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_code = "query_too_large"
+    default_detail = "This asks for more than one answer may take. Narrow the time range or the filters."
+
+
+class ExceptionHandler(StandardizedExceptionHandler):
+    """Turns engines' failures into 503 and 422, and what nobody foresaw into a 500 that says nothing of it."""
+
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        match exc:
+            case QueryTooLarge():
+                return TooLarge()
+            case ClickHouseUnavailable():
+                return ServiceUnavailable("ClickHouse")
+            case OperationalError() | InterfaceError():
+                return ServiceUnavailable("PostgreSQL")
+            case redis.exceptions.ConnectionError() | redis.exceptions.TimeoutError():
+                return ServiceUnavailable("Redis")
+        return super().convert_known_exceptions(exc)
+
+    def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
+        return exc if isinstance(exc, exceptions.APIException) else exceptions.APIException(SERVER_ERROR)
+
+
+@extend_schema(exclude=True)
+@api_view(["GET", "POST", "PUT", "PATCH", "DELETE"])
+def unknown_address(_request: Request, /) -> HttpResponse:
+    """Answer any API path that no route takes. A route itself, for with DEBUG Django's own page shows all routes."""
+    raise exceptions.NotFound(NO_SUCH_ADDRESS)
+
+
+# What fails outside a view, in middleware or the router, comes here (see urls.py).
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if not request.path.startswith(API_PREFIX):
+        return defaults.bad_request(request, exception)
+    return _error(400, "client_error", "bad_request", "This request cannot be understood.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if not request.path.startswith(API_PREFIX):
+        return defaults.permission_denied(request, exception)
+    return _error(403, "client_error", "permission_denied", "You do not have permission to do this.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if not request.path.startswith(API_PREFIX):
+        return defaults.page_not_found(request, exception)
+    return _error(404, "client_error", "not_found", NO_SUCH_ADDRESS)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    if not request.path.startswith(API_PREFIX):
+        return defaults.server_error(request)
+    return _error(500, "server_error", "error", SERVER_ERROR)
+
+
+def _error(status_code: int, kind: str, code: str, detail: str) -> JsonResponse:
+    errors = [{"code": code, "detail": detail, "attr": None}]
+    return JsonResponse({"type": kind, "errors": errors}, status=status_code)

@@ -153,7 +153,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": f"/{STATIC_URL}axonize/icon.svg",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "POSTPROCESSING_HOOKS": [],  # the default one names enums; ours stay where they are used
@@ -193,5 +193,6 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "clickhouse_connect": {"level": "CRITICAL"},  # axonize.clickhouse.errors tells each error, once
         "urllib3": {"level": "ERROR"},
+        "uvicorn": {"level": "WARNING"},
     },
 }

@@ -1,6 +1,7 @@
 """Every address of the web process."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
@@ -14,6 +15,7 @@ handler500 = api.server_error
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
+    path("favicon.ico", RedirectView.as_view(url=static("axonize/icon.svg"))),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("", include("django_prometheus.urls")),  # /metrics

@@ -134,7 +134,7 @@ class PhysicalGPUAdmin(OfOneTenantAdmin):
 
 @admin.register(ComputeResource)
 class ComputeResourceAdmin(OfOneTenantAdmin):
-    list_display = ("uuid", "resource_type", "card", "node", "memory_total_gb", "holders", "first_seen", "last_seen")
+    list_display = ("uuid", "resource_type", "card", "node", "memory_total_gb", "holders", "last_seen")
     list_filter = ("tenant", "resource_type", ("physical", admin.EmptyFieldListFilter), "physical__node_id")
     search_fields = ("uuid", "physical__uuid", "physical__node_id", "seen_node_id", "contexts__hostname")
     search_help_text = "UUID of the resource or of its card, node, host of a holder"
@@ -142,9 +142,9 @@ class ComputeResourceAdmin(OfOneTenantAdmin):
     autocomplete_fields = ("tenant", "physical")
     list_select_related = ("physical",)
     inlines = (HolderInline,)
-    seen_fields = ("card", "all_contexts", "seen_model", "seen_vendor", "seen_node_id", "first_seen", "last_seen")
+    seen_fields = ("all_contexts", "seen_model", "seen_vendor", "seen_node_id", "first_seen", "last_seen")
     fieldsets = (
-        (None, {"fields": (("tenant", "uuid"), ("physical", "card"), ("resource_type", "memory_total_gb"))}),
+        (None, {"fields": (("tenant", "uuid"), "physical", ("resource_type", "memory_total_gb"))}),
         ("As its spans say", {"fields": (("seen_model", "seen_vendor", "seen_node_id"), ("first_seen", "last_seen"))}),
         ("Who held it", {"fields": ("all_contexts",)}),
     )

@@ -58,8 +58,8 @@ def test_a_full_card_is_a_resource_and_a_card_with_the_same_memory(see: See) -> 
 
     sync_registry()
 
-    described = ComputeResource.objects.described().values_list("type_or_guess", "vendor_or_guess")
-    assert described.get() == ("full_gpu", "NVIDIA")
+    guesses = ("type_or_guess", "vendor_or_guess")
+    assert ComputeResource.objects.described().values_list(*guesses).get() == ("full_gpu", "NVIDIA")
     resource = ComputeResource.objects.select_related("physical").get()
     assert resource.physical is not None
     assert resource.physical.memory_total_gb == resource.memory_total_gb == 80

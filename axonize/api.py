@@ -3,6 +3,8 @@
 Nothing that an engine or an unforeseen exception says leaves the server; it is logged.
 """
 
+import logging
+
 import redis.exceptions
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -12,8 +14,11 @@ from drf_standardized_errors.handler import ExceptionHandler as StandardizedExce
 from rest_framework import exceptions, serializers, status
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from axonize.clickhouse.errors import ClickHouseUnavailable, QueryTooLarge
+
+logger = logging.getLogger(__name__)
 
 API_PREFIX = "/api/"
 RETRY_AFTER_SECONDS = 5
@@ -76,6 +81,14 @@ class ExceptionHandler(StandardizedExceptionHandler):
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
         return exc if isinstance(exc, exceptions.APIException) else exceptions.APIException(SERVER_ERROR)
+
+    def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
+        """Log an engine that is away in one line; only what nobody foresaw is worth a stack trace."""
+        if isinstance(exc, ServiceUnavailable):
+            logger.error("%s (%s)", exc.detail, self.exc)
+            response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001  Django's own mark
+        else:
+            super().report_exception(exc, response)
 
 
 @extend_schema(exclude=True)

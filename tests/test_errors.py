@@ -103,7 +103,7 @@ def browser() -> Client:
 
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failure_in_a_view_is_told_without_its_cause(browser: Client, name: str, debug: bool) -> None:  # noqa: FBT001
+def test_a_failure_in_a_view_is_told_without_its_cause(browser: Client, name: str, debug: bool) -> None:
     _, status, kind, detail = FAILURES[name]
     with override_settings(ROOT_URLCONF="tests.test_errors", DEBUG=debug):
         answer = browser.get(f"/api/fails/{name}")
@@ -113,6 +113,16 @@ def test_a_failure_in_a_view_is_told_without_its_cause(browser: Client, name: st
     assert [(error["detail"], error["attr"]) for error in body["errors"]] == [(detail, None)]
     assert "hunter2" not in answer.content.decode()
     assert ("Retry-After" in answer) == (status == 503)
+
+
+@pytest.mark.parametrize(("name", "with_stack_trace"), [("unforeseen", True), ("clickhouse-away", False)])
+@override_settings(ROOT_URLCONF="tests.test_errors")
+def test_the_log_tells_each_failure_once_and_traces_only_what_nobody_foresaw(
+    browser: Client, caplog: pytest.LogCaptureFixture, name: str, with_stack_trace: bool
+) -> None:
+    browser.get(f"/api/fails/{name}")
+    [told] = [record for record in caplog.records if record.name != "axonize.request"]
+    assert (told.exc_info is not None, told.levelname) == (with_stack_trace, "ERROR")
 
 
 @pytest.mark.parametrize("name", PLAIN_FAILURES)
@@ -132,7 +142,7 @@ def test_a_failure_outside_the_api_views_has_the_same_shape_under_api_only(brows
 @pytest.mark.parametrize(
     "address", ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/traces", "/api/v1/traces/", "/api/nope"]
 )
-def test_an_unknown_address_under_api_is_a_json_404(browser: Client, address: str, debug: bool) -> None:  # noqa: FBT001
+def test_an_unknown_address_under_api_is_a_json_404(browser: Client, address: str, debug: bool) -> None:
     with override_settings(DEBUG=debug):
         for method in (browser.get, browser.post, browser.delete):
             answer = method(address)

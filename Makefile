@@ -17,12 +17,11 @@ demo: .venv/embedded ## send the traffic of a small GPU fleet to a running serve
 test: .venv/dev ## run all tests, on the real engines, in random order
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: .venv/dev ## style, types, direction of imports, migrations, OpenAPI
+check: .venv/dev ## style, types, direction of imports, OpenAPI
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 format: .venv/dev ## format the code and mend what ruff can mend

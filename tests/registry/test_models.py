@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -34,6 +35,10 @@ def resource(tenant: Tenant, card: PhysicalGPU) -> ComputeResource:
 
 def refuses(constraint: str) -> Any:
     return pytest.raises(IntegrityError, match=f'"{constraint}"')
+
+
+def test_the_migrations_are_those_of_the_models() -> None:
+    call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0)
 
 
 def test_a_migration_creates_the_default_tenant() -> None:

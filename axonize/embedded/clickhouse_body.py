@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 import lz4.frame  # type: ignore[import-untyped]  # it ships no types
-import zstandard
+from backports import zstd
 
 from axonize.embedded.chdb_query import EngineError
 from axonize.embedded.sql import Statement, insert_from_file, outline
@@ -31,7 +31,7 @@ COMPRESSION_METHODS = {
     "bz2": "bz2",
     "snappy": "snappy",
 }
-_DECODE_ERRORS = (OSError, EOFError, zlib.error, zstandard.ZstdError)
+_DECODE_ERRORS = (OSError, EOFError, zlib.error, zstd.ZstdError)
 
 
 def new_body(directory: str) -> IO[bytes]:
@@ -123,7 +123,7 @@ class _Inflated(io.RawIOBase):
 
 _DECODERS: dict[str, Callable[[IO[bytes]], Any]] = {
     "none": lambda body: body,
-    "zstd": lambda body: zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True, closefd=False),
+    "zstd": lambda body: zstd.ZstdFile(body, "r"),
     "gzip": lambda body: gzip.GzipFile(fileobj=body, mode="rb"),
     "lz4": lz4.frame.LZ4FrameFile,
     "deflate": lambda body: io.BufferedReader(_Inflated(body)),

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -86,6 +87,8 @@ def main() -> None:
         create_cluster(data_dir)
     except DataDirectoryError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:  # stopped before there was a server; the unfinished cluster is made anew
+        sys.exit(128 + signal.SIGINT)
     os.execv(argv[0], argv)  # noqa: S606 - no shell, and signals go straight to the server
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import lz4.frame  # type: ignore[import-untyped]  # it ships no types
 import pytest
-import zstandard
+from backports import zstd
 from clickhouse_connect.driver import Client
 
 from axonize.embedded.part import PROJECT_DIR
@@ -24,8 +24,8 @@ message Row {
 """
 
 
-def zstd(data: bytes) -> bytes:
-    return zstandard.ZstdCompressor(1).compress(data)
+def zstd_frame(data: bytes) -> bytes:
+    return zstd.compress(data, 1)
 
 
 def test_rows_of_python_values_are_stored(client: Client, database: str) -> None:  # noqa: ARG001 - it must be there
@@ -100,7 +100,7 @@ def test_concatenated_zstd_frames_of_protobuf_are_one_insert(client: Client) -> 
     client.command("CREATE TABLE inbox (id UInt64, name String, values Array(Float64)) ENGINE = Null")
     client.command("CREATE TABLE t (id UInt64, name String) ENGINE = MergeTree ORDER BY id")
     client.command("CREATE MATERIALIZED VIEW v TO t AS SELECT id, name FROM inbox")
-    frames = [zstd(b"".join(map(protobuf_row, range(start, start + 100)))) for start in range(0, 20_000, 100)]
+    frames = [zstd_frame(b"".join(map(protobuf_row, range(start, start + 100)))) for start in range(0, 20_000, 100)]
     summary = client.raw_insert(
         "inbox",
         insert_block=b"".join(frames),
@@ -120,7 +120,7 @@ LINES = b"".join(b'{"n":%d}\n' % number for number in range(100_000))
     ("encoding", "body"),
     [
         ("", LINES[:-4] + b"nonsense"),
-        ("zstd", zstd(LINES)[:-9]),
+        ("zstd", zstd_frame(LINES)[:-9]),
         ("gzip", gzip.compress(LINES)[:-9]),
         ("deflate", zlib.compress(LINES)[:-9]),
         ("zstd", b"no zstd at all"),
@@ -162,6 +162,6 @@ def test_a_repeated_insert_with_its_token_changes_nothing(client: Client, databa
     )
     for token in ("a", "a", "b"):
         query = "INSERT INTO t FORMAT JSONEachRow"
-        assert ask(zstd(LINES), headers={"Content-Encoding": "zstd"}, query=query, database=database,
+        assert ask(zstd_frame(LINES), headers={"Content-Encoding": "zstd"}, query=query, database=database,
                    insert_deduplication_token=token).status == 200  # fmt: skip
     assert client.query("SELECT count() FROM t").result_rows == [(200_000,)]

@@ -59,7 +59,13 @@ def test_compressed_inserts_of_any_size_are_stored(
 
 @pytest.mark.parametrize(
     ("encoding", "compress"),
-    [("zstd", zstd_frame), ("gzip", gzip.compress), ("deflate", zlib.compress), ("lz4", lz4.frame.compress), ("", bytes)],
+    [
+        ("zstd", zstd_frame),
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("lz4", lz4.frame.compress),
+        ("", bytes),
+    ],
 )
 @pytest.mark.parametrize("query_in", ["url", "body"])
 @pytest.mark.parametrize("lines", [2, 200_000])

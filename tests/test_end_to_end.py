@@ -5,6 +5,8 @@ import json
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 import urllib.parse
@@ -31,7 +33,7 @@ from tests import captures
 from tests.engines import free_ports
 from tests.ingest.test_otlp_json import otlp_json
 from tests.ingest.test_receiver import JSON, PROTOBUF, export_grpc, post
-from tests.processes import Process, running, wait_until
+from tests.processes import ROOT, Process, running, wait_until
 
 KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"]
 STATUSES = ["unset", "ok", "error"]
@@ -238,6 +240,18 @@ def test_the_otel_sdk_reads_back_its_trace(stack: Stack, transport: str) -> None
     [leaf] = root["children"]
     assert (leaf["kind"], leaf["error_message"]) == ("client", "out of memory")
     assert [(event["name"], event["attributes"]) for event in leaf["events"]] == [("token", {"index": 3})]
+
+
+def test_the_readmes_first_trace_arrives(stack: Stack) -> None:
+    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert ":4317" in example
+    subprocess.run([sys.executable, "-c", example.replace(":4317", f":{stack.grpc_port}")], check=True, timeout=30)
+
+    def traces() -> Any:
+        return stack.get("/api/v1/traces", model_name="llama-3-70b", resource_uuid="GPU-1")["traces"]
+
+    wait_until(traces)
+    assert [(trace["root_span_name"], trace["gpu_count"]) for trace in traces()] == [("generate", 1)]
 
 
 def test_a_gpu_is_in_the_registry_soon_after_its_first_span(stack: Stack) -> None:

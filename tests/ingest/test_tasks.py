@@ -12,7 +12,7 @@ from clickhouse_connect.driver import Client
 from pytest_django.fixtures import Settings
 
 from axonize.celery import app
-from axonize.clickhouse import client as clickhouse_client
+from axonize.clickhouse import client as clickhouse_client, migrator
 from ingest import tasks, writer
 from ingest.queue import OpenBatch, SealedBatches, connect, connect_async
 from tests.conftest import offer_and_seal
@@ -90,6 +90,21 @@ def test_a_batch_that_is_written_by_two_at_once_is_stored_once(clickhouse: Clien
         thread.start()
     for thread in writers:
         thread.join(30)
+    assert stored(clickhouse) == ONCE
+
+
+@pytest.mark.parametrize("missed", ["0011_spans_to_traces", "0014_gpu_attributions_to_gpu_metrics"])
+def test_a_batch_that_reached_only_some_tables_is_completed(clickhouse: Client, batch_id: str, missed: str) -> None:
+    frames = SealedBatches(connect()).claim(batch_id)
+    assert frames
+    [view] = [migration for migration in migrator.migrations() if migration.name == missed]
+    clickhouse.command(f"DROP VIEW {missed.partition('_')[2]} SYNC")
+    try:
+        writer.write(batch_id=batch_id, frames=frames)
+        assert stored(clickhouse) != ONCE
+    finally:
+        clickhouse.command(view.sql)
+    writer.write(batch_id=batch_id, frames=frames)
     assert stored(clickhouse) == ONCE
 
 

@@ -1,7 +1,6 @@
 """A receiver process: both transports in one event loop, from its ports to its last sealed batch."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import socket
@@ -44,13 +43,14 @@ async def receive(*, bind: str, grpc_port: int, http_port: int) -> None:
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({http_task, seal_task, stopped}, return_when=asyncio.FIRST_COMPLETED)
         logger.info("Stopping: no more requests, then the open batch is sealed")
-        http_server.should_exit = True
-        await asyncio.gather(grpc_server.stop(GRACE_SECONDS), http_task)
-        seal_task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await seal_task
         stopped.cancel()
+        seal_task.cancel()
+        http_server.should_exit = True
+        results = await asyncio.gather(grpc_server.stop(GRACE_SECONDS), http_task, seal_task, return_exceptions=True)
         await offering.close()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
 
 
 def listen(bind: str, port: int) -> socket.socket:

@@ -1,6 +1,6 @@
 # `make` explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check format lock clean
+.PHONY: help run demo test bench-mapping check format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -16,6 +16,9 @@ demo: .venv/embedded ## send the traffic of a small GPU fleet to a running serve
 
 test: .venv/dev ## run all tests, on the real engines, in random order
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench-mapping: .venv/embedded ## what one batch costs in ClickHouse, in half a minute
+	@cd $${TMPDIR:-/tmp} && PYTHONPATH=$(CURDIR) $(CURDIR)/$(BIN)/python $(CURDIR)/bench/mapping.py $(ARGS)
 
 check: .venv/dev ## style, types, direction of imports, OpenAPI
 	$(BIN)/ruff format --check .

@@ -75,7 +75,7 @@ def frame(resource_attributes: int) -> bytes:
             span_id=root_id if is_root else os.urandom(8),
             parent_span_id=b"" if is_root else root_id,
             name="generate",
-            kind=2,  # type: ignore[arg-type]  # SPAN_KIND_SERVER
+            kind=2,  # SPAN_KIND_SERVER
             start_time_unix_nano=start_ns,
             end_time_unix_nano=start_ns + random.randrange(10**9),  # noqa: S311  no secret
         )

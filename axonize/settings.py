@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import dj_database_url
-from environs import Env
+from environs import Env, validate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -40,7 +40,8 @@ QUEUE_MAX_BYTES = env.int("AXONIZE_QUEUE_MAX_BYTES", 512 * 1024 * 1024)
 BATCH_MAX_SPANS = env.int("AXONIZE_BATCH_MAX_SPANS", 50_000)
 BATCH_MAX_BYTES = env.int("AXONIZE_BATCH_MAX_BYTES", 64 * 1024 * 1024)
 BATCH_MAX_AGE_MS = env.int("AXONIZE_BATCH_MAX_AGE_MS", 500)
-RETENTION_DAYS = env.int("AXONIZE_RETENTION_DAYS", 30)
+# ClickHouse keeps 30 days (TTL of its tables); what it would drop at once must be refused instead
+RETENTION_DAYS = env.int("AXONIZE_RETENTION_DAYS", 30, validate=validate.Range(min=1, max=30))
 QUERY_MAX_SECONDS = env.int("AXONIZE_QUERY_MAX_SECONDS", 20)
 QUERY_MAX_BYTES = env.int("AXONIZE_QUERY_MAX_BYTES", 2 * 1024 * 1024 * 1024)
 QUERY_MAX_RESULT_ROWS = env.int("AXONIZE_QUERY_MAX_RESULT_ROWS", 200_000)

@@ -15,9 +15,11 @@ from pathlib import Path
 import chdb
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from axonize.clickhouse.migrator import migrations
+from axonize.clickhouse.migrator import filled_in, migrations
 from ingest.intake import enclose
 from ingest.writer import format_schema
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "axonize.settings")
 
 SPANS_A_REQUEST = 512
 SPANS_A_TRACE = 5
@@ -34,7 +36,7 @@ def main() -> None:
         engine.query("CREATE DATABASE axonize")
         engine.query("USE axonize")
         for migration in migrations():
-            engine.query(migration.sql.replace("{database}", "axonize"))
+            engine.query(filled_in(migration.sql))
         spans = SPANS_A_REQUEST * REQUESTS_A_BATCH
         batch = Path(folder) / "batch.zst"
         microseconds = []

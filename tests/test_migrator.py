@@ -79,6 +79,12 @@ def test_a_misnamed_file_is_refused(schema_dir: Path) -> None:
         migrator.migrations(schema_dir)
 
 
+def test_the_dictionary_reads_as_the_user_of_the_url(settings: Settings) -> None:
+    settings.CLICKHOUSE_URL = "https://axonize:it%27s%5Csecret@clickhouse.example:8443/spans"
+    sql = migrator.filled_in("{database} USER '{user}' PASSWORD '{password}' {name:String}")
+    assert sql == r"spans USER 'axonize' PASSWORD 'it\'s\\secret' {name:String}"
+
+
 def test_each_file_of_the_schema_says_what_it_is_for() -> None:
     for migration in migrator.migrations():
         assert migration.sql.startswith("-- "), migration.name

@@ -23,13 +23,14 @@ def connect(*, database: str) -> Client:
     Raises ClickHouseUnavailable.
     """
     url = urlsplit(settings.CLICKHOUSE_URL)
+    user, password = credentials()
     try:
         return clickhouse_connect.get_client(
             interface=url.scheme,
             host=url.hostname or "127.0.0.1",
             port=url.port or (8443 if url.scheme == "https" else 8123),
-            username=unquote(url.username or "") or "default",
-            password=unquote(url.password or ""),
+            username=user,
+            password=password,
             database=database,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
             send_receive_timeout=WRITE_TIMEOUT_SECONDS,
@@ -40,6 +41,12 @@ def connect(*, database: str) -> Client:
         )
     except Exception as error:
         raise classify(error, reading=False) from error
+
+
+def credentials() -> tuple[str, str]:
+    """Return the user and the password that CLICKHOUSE_URL names, ClickHouse's defaults where it names none."""
+    url = urlsplit(settings.CLICKHOUSE_URL)
+    return unquote(url.username or "") or "default", unquote(url.password or "")
 
 
 def database_name() -> str:

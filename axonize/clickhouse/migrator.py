@@ -82,8 +82,7 @@ def migrate(schema_dir: Path = SCHEMA_DIR) -> Iterator[Migration]:
         """,
     )
     for migration in pending(schema_dir):
-        # DDL takes no bound parameters; the name comes from our own setting, not from a request.
-        _command(client, migration.sql.replace("{database}", database))
+        _command(client, filled_in(migration.sql))
         try:
             client.insert(
                 "schema_migrations", [[migration.name, migration.checksum]], column_names=["name", "checksum"]
@@ -91,6 +90,17 @@ def migrate(schema_dir: Path = SCHEMA_DIR) -> Iterator[Migration]:
         except Exception as error:
             raise classify(error, reading=False) from error
         yield migration
+
+
+def filled_in(sql: str) -> str:
+    """Return a statement with {database}, {user} and {password} as CLICKHOUSE_URL names them.
+
+    DDL takes no bound parameters; these values come from our own setting, never from a request.
+    """
+    user, password = clickhouse.credentials()
+    for name, value in (("database", clickhouse.database_name()), ("user", user), ("password", password)):
+        sql = sql.replace(f"{{{name}}}", value.replace("\\", "\\\\").replace("'", "\\'"))
+    return sql
 
 
 def _applied(client: Client, database: str) -> dict[str, str]:

@@ -1,5 +1,5 @@
 -- The same in memory. It answers, for any query over spans or GPUs: which card is this resource on, and what is it?
--- SYSTEM RELOAD DICTIONARY makes a change visible at once.
+-- SYSTEM RELOAD DICTIONARY makes a change visible at once. It reads as the user that CLICKHOUSE_URL names when it is made.
 CREATE DICTIONARY IF NOT EXISTS registry
 (
     tenant String,
@@ -12,6 +12,6 @@ CREATE DICTIONARY IF NOT EXISTS registry
     cost_per_hour_usd Nullable(Decimal(18, 6))
 )
 PRIMARY KEY tenant, resource_uuid
-SOURCE(CLICKHOUSE(QUERY 'SELECT tenant, resource_uuid, physical_uuid, model, vendor, node_id, resource_type, cost_per_hour_usd FROM {database}.registry_resources FINAL'))
+SOURCE(CLICKHOUSE(USER '{user}' PASSWORD '{password}' QUERY 'SELECT tenant, resource_uuid, physical_uuid, model, vendor, node_id, resource_type, cost_per_hour_usd FROM {database}.registry_resources FINAL'))
 LAYOUT(COMPLEX_KEY_HASHED())
 LIFETIME(MIN 30 MAX 60)

@@ -67,7 +67,7 @@ def running(
             process.popen.kill()
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 10, explain: Callable[[], str] = str) -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = 20, explain: Callable[[], str] = str) -> None:
     """Wait for a condition, looking often, and fail when it does not come true in time."""
     deadline = time.monotonic() + timeout_s
     pause = threading.Event()

@@ -1,8 +1,7 @@
-"""Asking the embedded ClickHouse with no client library in between, asking after processes, waiting for an answer."""
+"""Asking the embedded ClickHouse with no client library in between, and asking after processes."""
 
 import http.client
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -34,14 +33,6 @@ def ask(
         response = connection.getresponse()
         content = response.read()
     return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
-
-
-def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "what was waited for did not come"
-        time.sleep(0.01)
 
 
 def alive(pid: int) -> bool:

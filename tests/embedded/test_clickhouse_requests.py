@@ -9,8 +9,9 @@ from clickhouse_connect.driver import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 from django.conf import settings
 
-from tests.embedded.asking import ask, until
+from tests.embedded.asking import ask
 from tests.embedded.conftest import Connect
+from tests.processes import wait_until
 
 
 def running(client: Client, word: str) -> int:
@@ -27,7 +28,7 @@ def test_requests_run_at_the_same_time(client: Client) -> None:
     count = 8
     with ThreadPoolExecutor(count) as pool:
         replies = [pool.submit(ask, b"SELECT sleep(3), 'together'") for _ in range(count)]
-        until(lambda: running(client, "together") == count)
+        wait_until(lambda: running(client, "together") == count)
     assert [reply.result().status for reply in replies] == [200] * count
 
 
@@ -44,7 +45,7 @@ def test_a_session_keeps_temporary_tables_and_settings(client: Client, connect: 
 def test_a_session_in_use_is_locked(client: Client) -> None:
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(ask, b"SELECT sleep(2), 'holding'", session_id="shared")
-        until(lambda: running(client, "holding") == 1)
+        wait_until(lambda: running(client, "holding") == 1)
         refused = ask(b"SELECT 1", session_id="shared")
         assert first.result().status == 200
     assert (refused.status, refused.headers["x-clickhouse-exception-code"]) == (500, "373")
@@ -65,8 +66,8 @@ def test_a_session_ends_when_nobody_used_it_for_its_time() -> None:
 def test_a_query_ends_when_its_client_goes_away(client: Client, query: str) -> None:
     with closing(http.client.HTTPConnection("127.0.0.1", settings.CLICKHOUSE_PORT, timeout=30)) as connection:
         connection.request("POST", "/", query)
-        until(lambda: running(client, "abandoned") == 1)
-    until(lambda: running(client, "abandoned") == 0)
+        wait_until(lambda: running(client, "abandoned") == 1)
+    wait_until(lambda: running(client, "abandoned") == 0)
 
 
 def test_an_insert_whose_body_never_ended_is_not_run(client: Client, database: str) -> None:

@@ -17,8 +17,9 @@ import redis
 from axonize.embedded import engines
 from axonize.embedded.datadir import DataDirectoryError, lock
 from axonize.embedded.part import PROJECT_DIR, Part
-from tests.embedded.asking import Reply, ask, until
+from tests.embedded.asking import Reply, ask
 from tests.engines import free_ports
+from tests.processes import wait_until
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def running(part: Part) -> Iterator[subprocess.Popen[bytes]]:
     """Run one part until it answers, and kill it in the end if it still runs."""
     process = subprocess.Popen(part.argv, cwd=PROJECT_DIR, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until(lambda: process.poll() is not None or part.answers())
+        wait_until(lambda: process.poll() is not None or part.answers())
         yield process
     finally:
         process.kill()
@@ -92,7 +93,7 @@ def test_clickhouse_stops_in_time_while_queries_run(data_dir: Path) -> None:
                 b"SELECT number FROM numbers(1e13)",
             )
         ]
-        until(lambda: ask(b"SELECT count() FROM system.processes", port=port).body == b"5\n")
+        wait_until(lambda: ask(b"SELECT count() FROM system.processes", port=port).body == b"5\n")
         process.terminate()
         assert process.wait(5) == 0
         reply = soon_done.result()
@@ -216,7 +217,7 @@ def test_the_engines_do_not_outlive_a_killed_parent(data_dir: Path) -> None:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"up\n"
         parent.send_signal(signal.SIGKILL)
-    until(lambda: nobody_holds(data_dir))
+    wait_until(lambda: nobody_holds(data_dir))
 
 
 @pytest.mark.parametrize("name", engines.NAMES)

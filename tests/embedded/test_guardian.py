@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from axonize.embedded.part import PROJECT_DIR
-from tests.embedded.asking import alive, until
+from tests.embedded.asking import alive
+from tests.processes import wait_until
 
 PARENT = """
 import asyncio, signal, subprocess, sys
@@ -45,4 +46,4 @@ def test_no_part_outlives_a_killed_parent(on_sigterm: str) -> None:
         pid = int(parent.stdout.readline())
         assert alive(pid)
         parent.kill()
-        until(lambda: not alive(pid))
+        wait_until(lambda: not alive(pid))

@@ -14,7 +14,8 @@ import pytest
 from axonize.embedded.child import ending
 from axonize.embedded.part import Part
 from axonize.embedded.supervisor import Pauses, StartError, Supervisor
-from tests.embedded.asking import alive, until
+from tests.embedded.asking import alive
+from tests.processes import wait_until
 
 QUICK = Pauses(first_seconds=0.01, longest_seconds=0.04, healthy_after_seconds=30)
 
@@ -172,7 +173,7 @@ def test_what_a_part_started_ends_with_it() -> None:
             await log.until(lambda: bool(log.of("parent")))
 
     asyncio.run(scenario())
-    until(lambda: not alive(int(log.of("parent")[0])))
+    wait_until(lambda: not alive(int(log.of("parent")[0])))
 
 
 def test_a_needed_part_that_ends_before_it_answers_is_given_up() -> None:

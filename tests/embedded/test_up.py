@@ -17,9 +17,10 @@ from axonize.embedded.credentials import secret_key
 from axonize.embedded.part import PROJECT_DIR
 from axonize.embedded.ports import Port, PortTakenError, check
 from axonize.embedded.stack import Stack
-from tests.embedded.asking import ask, until
+from tests.embedded.asking import ask
 from tests.embedded.test_engines import nobody_holds
 from tests.engines import PORT_SETTINGS, free_ports
+from tests.processes import wait_until
 
 
 @contextmanager
@@ -94,7 +95,7 @@ def test_a_second_signal_stops_at_once(data_dir: Path) -> None:
         with closing(socket.create_connection(("127.0.0.1", port))) as client:
             query = b"SELECT sum(sipHash64(number)) FROM numbers(1e13)"
             client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(query), query))
-            until(lambda: ask(b"SELECT count() FROM system.processes", port=port).body == b"2\n")
+            wait_until(lambda: ask(b"SELECT count() FROM system.processes", port=port).body == b"2\n")
             process.send_signal(signal.SIGTERM)
             assert any("stopping" in line for line in process.stdout)
             process.send_signal(signal.SIGTERM)
@@ -109,7 +110,7 @@ def test_nothing_outlives_a_killed_up(data_dir: Path) -> None:
         assert any("ready  " in line for line in process.stdout)
         process.kill()
         process.communicate()
-    until(lambda: nobody_holds(data_dir))
+    wait_until(lambda: nobody_holds(data_dir))
 
 
 def test_a_server_of_the_environment_takes_the_place_of_an_embedded_one() -> None:

@@ -127,9 +127,8 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-WHITENOISE_USE_FINDERS = (
-    True  # with no STATIC_ROOT: serves the admin's and the API docs' files without a collectstatic step
-)
+# Without a STATIC_ROOT it serves the admin's and the API docs' files from where they are, with no collectstatic step.
+WHITENOISE_USE_FINDERS = True
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

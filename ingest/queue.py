@@ -23,13 +23,18 @@ LEASE_MS = 60_000  # how long a writer has a batch for itself: longer than WRITE
 SOCKET_TIMEOUT_SECONDS = 5
 RECEIVER_CONNECTIONS = 16
 
-STORED, DUPLICATE, FULL = 1, 0, -1
+FULL = -1  # what OFFER answers for a full queue; 1 is stored, 0 taken before
 
-SEAL = """
+NOW = """
 local function now_ms()
     local time = redis.call('TIME')
     return time[1] * 1000 + math.floor(time[2] / 1000)
 end
+"""
+
+SEAL = (
+    NOW
+    + """
 local function seal(prefix, receiver, batch, grace_ms)
     redis.call('RENAME', prefix .. 'open:' .. receiver, prefix .. 'batch:' .. batch)
     redis.call('RENAME', prefix .. 'open:' .. receiver .. ':about', prefix .. 'batch:' .. batch .. ':about')
@@ -37,6 +42,7 @@ local function seal(prefix, receiver, batch, grace_ms)
     redis.call('ZADD', prefix .. 'sealed', now_ms() + grace_ms, batch)
 end
 """
+)
 
 # Remember the request and append it, then seal the batch if it has its size. Answers {outcome, sealed batch or ''}.
 OFFER = (
@@ -84,7 +90,7 @@ return 1
 
 # Take a sealed batch for a time. Answers its bytes, or nothing when it is gone or somebody else has it.
 CLAIM = (
-    SEAL
+    NOW
     + """
 local prefix, batch, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local about = prefix .. 'batch:' .. batch .. ':about'
@@ -100,7 +106,7 @@ return redis.call('GET', prefix .. 'batch:' .. batch)
 
 # Give a batch back: somebody will come for it after a while, the rescue only later still.
 RELEASE = (
-    SEAL
+    NOW
     + """
 local prefix, batch, delay_ms, grace_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 redis.call('HDEL', prefix .. 'batch:' .. batch .. ':about', 'leased_until_ms')
@@ -122,7 +128,7 @@ return 1
 
 # Hand out the sealed batches that nobody is at work on. Answers their ids.
 RESCUE = (
-    SEAL
+    NOW
     + """
 local prefix, most, grace_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local batches = redis.call('ZRANGEBYSCORE', prefix .. 'sealed', '-inf', now_ms(), 'LIMIT', 0, most)

@@ -26,7 +26,7 @@ def sealed_batches() -> SealedBatches:
     return SealedBatches(connect())
 
 
-@shared_task(bind=True, max_retries=None, ignore_result=True)
+@shared_task(bind=True, max_retries=None)
 def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
     """Write one sealed batch to ClickHouse and forget it; come again while ClickHouse is away.
 
@@ -46,7 +46,7 @@ def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
     queue.discard(batch_id)
 
 
-@shared_task(ignore_result=True)
+@shared_task
 def rescue_batches() -> None:
     """Seal what a dead receiver left open, and hand out again the sealed batches that no task owns."""
     queue = sealed_batches()

@@ -6,20 +6,13 @@ from typing import Any, Final
 
 from analytics.buckets import usual_width_seconds
 from analytics.queries.gpu_readings import finite
+from analytics.span_rows import GPU_READINGS
 from analytics.times import NS_PER_SECOND
 from axonize.clickhouse import client as clickhouse
 
 DEFAULT_MAX_POINTS: Final = 1000
 MAX_POINTS: Final = 10_000
 
-READINGS: Final = (
-    "utilization",
-    "memory_used_gb",
-    "memory_total_gb",
-    "temperature_celsius",
-    "power_watts",
-    "clock_mhz",
-)
 AGGREGATES: Final = {
     "avg": "avgIf({reading}, is_reading)",
     "max": "maxIf({reading}, is_reading)",
@@ -89,8 +82,8 @@ def gpu_metrics(
     if start_ns >= end_ns:
         return []
     step_ns = step_seconds * NS_PER_SECOND
-    aggregates = (f"{AGGREGATES[aggregate].format(reading=f'finite_{name}')} AS {name}_value" for name in READINGS)
-    finite_readings = (f"if(isFinite({name}), {name}, NULL) AS finite_{name}" for name in READINGS)
+    aggregates = (f"{AGGREGATES[aggregate].format(reading=f'finite_{name}')} AS {name}_value" for name in GPU_READINGS)
+    finite_readings = (f"if(isFinite({name}), {name}, NULL) AS finite_{name}" for name in GPU_READINGS)
     rows = clickhouse.query(
         _SQL.format(aggregates=", ".join(aggregates), finite_readings=", ".join(finite_readings)),
         {
@@ -115,6 +108,6 @@ def _with_silent_buckets(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[in
             for silent in range(previous + 1, row["bucket"]):
                 yield silent, active_spans, {}
         active_spans += row["began"]
-        yield row["bucket"], active_spans, {name: finite(row[f"{name}_value"]) for name in READINGS}
+        yield row["bucket"], active_spans, {name: finite(row[f"{name}_value"]) for name in GPU_READINGS}
         active_spans -= row["ended"]
         previous = row["bucket"]

@@ -65,12 +65,11 @@ def query(
     parameters: Mapping[str, object] | None = None,
     *,
     settings: Mapping[str, object] | None = None,
-    column_formats: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Run one bounded read and return its rows, each a dict by column name.
 
     Values are bound on the server, `{name:Type}`. Times must leave as integers (toUnixTimestamp64Nano), for Python's
-    datetime has no nanoseconds; `column_formats={"column": "bytes"}` reads a String column that holds no text.
+    datetime has no nanoseconds, and strings that hold no text as hex.
     Raises QueryTooLarge over a bound of time, memory or rows, ClickHouseUnavailable, ClickHouseError.
     """
     try:
@@ -78,7 +77,6 @@ def query(
             sql,
             parameters=dict(parameters or {}),
             settings={**read_settings(), **(settings or {})},
-            column_formats=dict(column_formats) if column_formats else None,
         )
     except Exception as error:
         raise classify(error, reading=True) from error

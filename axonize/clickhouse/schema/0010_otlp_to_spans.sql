@@ -149,20 +149,20 @@ SELECT
     span.links.flags AS `links.flags`,
     arrayMap(
         (resource, physical) -> if(resource = '', physical, resource),
-        arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 1)], gpu_numbers_n),
+        arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 1)], gpu_numbers),
         `gpus.physical_uuid`) AS `gpus.resource_uuid`,
-    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 2)], gpu_numbers_n) AS `gpus.physical_uuid`,
-    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 3)], gpu_numbers_n) AS `gpus.model`,
-    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 4)], gpu_numbers_n) AS `gpus.vendor`,
-    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 5)], gpu_numbers_n) AS `gpus.node_id`,
-    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 6)], gpu_numbers_n) AS `gpus.resource_type`,
-    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 7)], gpu_numbers_n) AS `gpus.user_label`,
-    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 8)], gpu_numbers_n) AS `gpus.utilization`,
-    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 9)], gpu_numbers_n) AS `gpus.memory_used_gb`,
-    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 10)], gpu_numbers_n) AS `gpus.memory_total_gb`,
-    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 11)], gpu_numbers_n) AS `gpus.temperature_celsius`,
-    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 12)], gpu_numbers_n) AS `gpus.power_watts`,
-    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 13)], gpu_numbers_n) AS `gpus.clock_mhz`
+    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 2)], gpu_numbers) AS `gpus.physical_uuid`,
+    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 3)], gpu_numbers) AS `gpus.model`,
+    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 4)], gpu_numbers) AS `gpus.vendor`,
+    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 5)], gpu_numbers) AS `gpus.node_id`,
+    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 6)], gpu_numbers) AS `gpus.resource_type`,
+    arrayMap(n -> gpu_texts[indexOf(gpu_slots, n * 16 + 7)], gpu_numbers) AS `gpus.user_label`,
+    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 8)], gpu_numbers) AS `gpus.utilization`,
+    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 9)], gpu_numbers) AS `gpus.memory_used_gb`,
+    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 10)], gpu_numbers) AS `gpus.memory_total_gb`,
+    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 11)], gpu_numbers) AS `gpus.temperature_celsius`,
+    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 12)], gpu_numbers) AS `gpus.power_watts`,
+    arrayMap(n -> gpu_readings[indexOf(gpu_slots, n * 16 + 13)], gpu_numbers) AS `gpus.clock_mhz`
 FROM
 (
     -- One row a span; what is a GPU reading and usable as one is told apart from the other attributes.
@@ -176,7 +176,7 @@ FROM
                 type = 'int_value'),
             slots, types, strings, doubles) AS gpu_used,
         arrayFilter((slot, used) -> used, slots, gpu_used) AS gpu_slots,
-        arraySort(arrayDistinct(arrayMap(slot -> intDiv(slot, 16), gpu_slots))) AS gpu_numbers_n,
+        arraySort(arrayDistinct(arrayMap(slot -> intDiv(slot, 16), gpu_slots))) AS gpu_numbers,
         arrayMap(
             (type, string, int, double) -> multiIf(type = 'string_value', string, type = 'int_value', toString(int), toString(double)),
             arrayFilter((type, used) -> used, types, gpu_used),

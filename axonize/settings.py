@@ -5,6 +5,8 @@ from pathlib import Path
 import dj_database_url
 from environs import Env, validate
 
+from axonize.exposure import is_loopback
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Env()
@@ -25,6 +27,8 @@ CLICKHOUSE_URL = env.str("CLICKHOUSE_URL", "") or f"http://127.0.0.1:{CLICKHOUSE
 
 # Security
 DEBUG = env.bool("DEBUG", False)
+# Whoever connects from another machine needs a key anyway; this asks for one on this machine too.
+REQUIRE_API_KEY = env.bool("AXONIZE_REQUIRE_API_KEY", not is_loopback(BIND))
 SECRET_KEY = env.str("SECRET_KEY", "") or "insecure-development-key-set-SECRET_KEY-in-the-environment"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", BIND])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])

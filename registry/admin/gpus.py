@@ -1,4 +1,4 @@
-"""The registry in the Django admin: inventory and corrections, linked from card to slice to holder and back."""
+"""Cards, what processes can run on, and who holds it: linked from card to slice to holder and back."""
 
 from typing import Any, ClassVar
 
@@ -7,25 +7,10 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from registry.models import ComputeResource, PhysicalGPU, ResourceContext, Tenant
-
-admin.site.site_header = admin.site.site_title = "Axonize"
-admin.site.index_title = "GPU registry"
-
-
-def _filtered_list(model: str, count: int, **filters: Any) -> SafeString:
-    """Return a link to the list of a model, cut down by `filters`, whose text is how many it will show."""
-    url = reverse(f"admin:registry_{model}_changelist", query=filters)
-    return format_html('<a href="{}">{}</a>', url, count)
-
-
-def _page_of(model: str, pk: int, text: object) -> SafeString:
-    return format_html('<a href="{}">{}</a>', reverse(f"admin:registry_{model}_change", args=[pk]), text)
-
+from registry.admin.links import filtered_list, page_of
+from registry.models import ComputeResource, PhysicalGPU, ResourceContext
 
 # At run time Django's admin classes take no type arguments, hence `type: ignore[type-arg]` on each class below.
 
@@ -67,35 +52,6 @@ class HolderInline(ReadOnlyInline):
         return contexts.filter(detached_at=None)
 
 
-@admin.register(Tenant)
-class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("slug", "name", "cards", "resources", "created_at")
-    search_fields = ("slug", "name")
-    ordering = ("slug",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        tenants: QuerySet[Any] = (
-            super()
-            .get_queryset(request)
-            .annotate(
-                card_count=Count("physical_gpus", distinct=True),
-                resource_count=Count("compute_resources", distinct=True),
-            )
-        )
-        return tenants
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:  # noqa: ARG002
-        return ("created_at",) if obj is None else ("slug", "created_at")
-
-    @admin.display(ordering="card_count")
-    def cards(self, tenant: Any) -> SafeString:
-        return _filtered_list("physicalgpu", tenant.card_count, tenant__id__exact=tenant.pk)
-
-    @admin.display(ordering="resource_count")
-    def resources(self, tenant: Any) -> SafeString:
-        return _filtered_list("computeresource", tenant.resource_count, tenant__id__exact=tenant.pk)
-
-
 class OfOneTenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """What belongs to a tenant for good: its key is fixed once it stands, and so are the times of its sightings."""
 
@@ -129,7 +85,7 @@ class PhysicalGPUAdmin(OfOneTenantAdmin):
 
     @admin.display(ordering="slice_count")
     def slices(self, card: Any) -> SafeString:
-        return _filtered_list("computeresource", card.slice_count, physical__id__exact=card.pk)
+        return filtered_list("computeresource", card.slice_count, physical__id__exact=card.pk)
 
 
 @admin.register(ComputeResource)
@@ -159,7 +115,7 @@ class ComputeResourceAdmin(OfOneTenantAdmin):
     @admin.display(ordering="physical__uuid")
     def card(self, resource: ComputeResource) -> SafeString | None:
         card = resource.physical
-        return None if card is None else _page_of("physicalgpu", card.pk, card)
+        return None if card is None else page_of("physicalgpu", card.pk, card)
 
     @admin.display(ordering="physical__node_id")
     def node(self, resource: ComputeResource) -> str:
@@ -169,11 +125,11 @@ class ComputeResourceAdmin(OfOneTenantAdmin):
     @admin.display(ordering="holder_count", description="held by")
     def holders(self, resource: Any) -> SafeString:
         filters = {"resource__id__exact": resource.pk, "detached_at__isempty": 1}
-        return _filtered_list("resourcecontext", resource.holder_count, **filters)
+        return filtered_list("resourcecontext", resource.holder_count, **filters)
 
     @admin.display(description="contexts, the ended ones too")
     def all_contexts(self, resource: Any) -> SafeString:
-        return _filtered_list("resourcecontext", resource.context_count, resource__id__exact=resource.pk)
+        return filtered_list("resourcecontext", resource.context_count, resource__id__exact=resource.pk)
 
 
 @admin.register(ResourceContext)
@@ -207,7 +163,7 @@ class ResourceContextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(ordering="resource__uuid", description="resource")
     def held(self, context: ResourceContext) -> SafeString:
-        return _page_of("computeresource", context.resource_id, context.resource)
+        return page_of("computeresource", context.resource_id, context.resource)
 
     @admin.action(description="End the selected contexts now", permissions=["change"])
     def detach(self, request: HttpRequest, contexts: QuerySet[ResourceContext]) -> None:

@@ -50,6 +50,16 @@ def test_it_applies_only_what_is_new(database: Client, schema_dir: Path) -> None
     assert names(list(migrator.migrate(schema_dir))) == ["0003_third"]
 
 
+def test_another_database_gets_the_same_schema_and_names_itself_in_it(database: Client, schema_dir: Path) -> None:
+    try:
+        assert names(list(migrator.migrate(schema_dir, database="scratch_other"))) == ["0001_first", "0002_second"]
+        assert migrator.pending(schema_dir, database="scratch_other") == []
+        assert names(migrator.pending(schema_dir)) == ["0001_first", "0002_second"]
+        assert database.query("SELECT count() FROM scratch_other.second").result_rows == [(0,)]
+    finally:
+        database.command("DROP DATABASE scratch_other SYNC")
+
+
 def test_a_file_that_fails_is_not_recorded_and_runs_again_once_mended(database: Client, schema_dir: Path) -> None:  # noqa: ARG001  cleans up
     broken = schema_dir / "0003_third.sql"
     broken.write_text("CREATE TABLE IF NOT EXISTS third (n NoSuchType) ENGINE = Memory")
@@ -83,6 +93,16 @@ def test_the_dictionary_reads_as_the_user_of_the_url(settings: Settings) -> None
     settings.CLICKHOUSE_URL = "https://axonize:it%27s%5Csecret@clickhouse.example:8443/spans"
     sql = migrator.filled_in("{database} USER '{user}' PASSWORD '{password}' {name:String}")
     assert sql == r"spans USER 'axonize' PASSWORD 'it\'s\\secret' {name:String}"
+
+
+@pytest.mark.parametrize("migration", migrator.migrations(), ids=lambda migration: migration.name)
+def test_no_file_changes_a_view_in_place(migration: migrator.Migration) -> None:
+    """Its tokens would be others until ClickHouse starts again, and a batch written again be stored again."""
+    assert "MODIFY QUERY" not in uncommented(migration.sql).upper()
+
+
+def uncommented(sql: str) -> str:
+    return "\n".join(line.split("--")[0] for line in sql.splitlines())
 
 
 def test_each_file_of_the_schema_says_what_it_is_for() -> None:

@@ -40,9 +40,12 @@ def migrations(schema_dir: Path = SCHEMA_DIR) -> list[Migration]:
     return [Migration(name=path.stem, sql=path.read_text()) for path in paths]
 
 
-def pending(schema_dir: Path = SCHEMA_DIR) -> list[Migration]:
-    """Return what is not applied yet, in order. Raises SchemaChanged, ClickHouseUnavailable, ClickHouseError."""
-    applied = _applied(clickhouse.connect(database="default"), clickhouse.database_name())
+def pending(schema_dir: Path = SCHEMA_DIR, *, database: str = "") -> list[Migration]:
+    """Return what is not applied yet to a database, CLICKHOUSE_URL's unless told otherwise, in order.
+
+    Raises SchemaChanged, ClickHouseUnavailable, ClickHouseError.
+    """
+    applied = _applied(clickhouse.connect(database="default"), database or clickhouse.database_name())
     known = migrations(schema_dir)
     gone = applied.keys() - {migration.name for migration in known}
     if gone:
@@ -57,13 +60,13 @@ def pending(schema_dir: Path = SCHEMA_DIR) -> list[Migration]:
     return [migration for migration in known if migration.name not in applied]
 
 
-def migrate(schema_dir: Path = SCHEMA_DIR) -> Iterator[Migration]:
-    """Apply what is pending and yield each migration once it is done.
+def migrate(schema_dir: Path = SCHEMA_DIR, *, database: str = "") -> Iterator[Migration]:
+    """Apply what is pending and yield each migration once it is done; `database` as in `pending`.
 
     Every statement can be repeated, so that a run that died between a statement and its record is mended by the next.
     Raises SchemaChanged, ClickHouseUnavailable, ClickHouseError.
     """
-    database = clickhouse.database_name()
+    database = database or clickhouse.database_name()
     _command(
         clickhouse.connect(database="default"), "CREATE DATABASE IF NOT EXISTS {database:Identifier}", database=database
     )
@@ -81,8 +84,8 @@ def migrate(schema_dir: Path = SCHEMA_DIR) -> Iterator[Migration]:
         ORDER BY name
         """,
     )
-    for migration in pending(schema_dir):
-        _command(client, filled_in(migration.sql))
+    for migration in pending(schema_dir, database=database):
+        _command(client, filled_in(migration.sql, database=database))
         try:
             client.insert(
                 "schema_migrations", [[migration.name, migration.checksum]], column_names=["name", "checksum"]
@@ -92,13 +95,14 @@ def migrate(schema_dir: Path = SCHEMA_DIR) -> Iterator[Migration]:
         yield migration
 
 
-def filled_in(sql: str) -> str:
-    """Return a statement with {database}, {user} and {password} as CLICKHOUSE_URL names them.
+def filled_in(sql: str, *, database: str = "") -> str:
+    """Return a statement with {database}, {user} and {password} as CLICKHOUSE_URL names them; `database` as above.
 
     DDL takes no bound parameters; these values come from our own setting, never from a request.
     """
     user, password = clickhouse.credentials()
-    for name, value in (("database", clickhouse.database_name()), ("user", user), ("password", password)):
+    names = (("database", database or clickhouse.database_name()), ("user", user), ("password", password))
+    for name, value in names:
         sql = sql.replace(f"{{{name}}}", value.replace("\\", "\\\\").replace("'", "\\'"))
     return sql
 

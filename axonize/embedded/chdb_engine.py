@@ -1,6 +1,7 @@
 """The ClickHouse engine inside this process: opens the data directory, runs queries, cancels them, closes cleanly."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -9,11 +10,14 @@ from typing import Any
 
 from axonize.embedded.chdb_query import EngineError, Query, Summary
 from axonize.embedded.chdb_sessions import Sessions
+from axonize.embedded.clickhouse_tokens import forget_unfinished
 from axonize.embedded.datadir import DataDirectoryError, lock
 
 MEMORY_SHARE_OF_MACHINE = 0.5
+ABORTED = 236
 READONLY = 164
 SYNTAX_ERROR = 62
+RENAME_FAILED = "filesystem error: in rename"
 
 
 class Engine:
@@ -23,7 +27,7 @@ class Engine:
         """Open, or make, ``<data_dir>/clickhouse``.
 
         Raises:
-            DataDirectoryError: another process has it open.
+            DataDirectoryError: another process has it open, or it can't be written.
 
         """
         self._lock_descriptor = lock(data_dir, ".clickhouse.lock")
@@ -31,7 +35,11 @@ class Engine:
         import chdb  # noqa: PLC0415 - after TZ, and 0.5 s that a refused data directory need not cost
 
         path = data_dir / "clickhouse"
-        path.mkdir(mode=0o700, exist_ok=True)
+        try:
+            path.mkdir(mode=0o700, exist_ok=True)
+            forget_unfinished(path)
+        except OSError as error:
+            raise DataDirectoryError(f"ClickHouse can't write to {path}: {error.strerror}.") from None
         os.chdir(path)  # where chDB keeps a format's schema that came as a setting, whatever format_schema_path says
         self._path = str(path)
         self._chdb: Any = chdb._chdb  # noqa: SLF001 - the bindings: chdb.connect adds a cursor and notebook output
@@ -70,6 +78,8 @@ class Engine:
                     summary.elapsed_ns = time.monotonic_ns() - started
                     yield data
         except RuntimeError as error:
+            if query.verb == "INSERT" and RENAME_FAILED in str(error):
+                raise _restarting(error) from None
             raise EngineError.read(error, self.version) from None
         finally:
             with self._idle:
@@ -111,6 +121,12 @@ class Engine:
             self._idle.wait_for(lambda: not self._running, timeout=grace_seconds)
         self._sessions.close_idle(everything=True)
         self._root.close()
+
+
+def _restarting(error: RuntimeError) -> EngineError:
+    """End this process, as a part could not be put into place: its token is taken, and only a start forgets it."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    return EngineError.made(ABORTED, "ABORTED", f"ClickHouse starts again, for it could not keep a part: {error}")
 
 
 def _whole(connection: Any, query: Query) -> Iterator[Any]:

@@ -1,10 +1,14 @@
 """What is asked of the embedded ClickHouse, what it counts meanwhile, and what it answers instead of a result."""
 
+import errno
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+CANNOT_WRITE = 75
+NOT_ENOUGH_SPACE = 243
 UNKNOWN_EXCEPTION = 1002
 _ERROR = re.compile(r"^(?:Code: \d+\. DB::Exception: )*Code: (?P<code>\d+)\. DB::Exception: (?P<message>.*)", re.DOTALL)
 
@@ -29,6 +33,22 @@ class EngineError(Exception):
             return cls.made(UNKNOWN_EXCEPTION, "UNKNOWN_EXCEPTION", f"{raised}")
         text = f"Code: {match['code']}. DB::Exception: {match['message'].rstrip()}"
         return cls(int(match["code"]), text if "(version " in text else f"{text} (version {version})")
+
+
+@contextmanager
+def disk_errors_told() -> Iterator[None]:
+    """Tell what the disk refuses to this front itself as ClickHouse tells it, so that clients know it for what it is.
+
+    Raises:
+        EngineError: in place of an OSError.
+
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise EngineError.made(NOT_ENOUGH_SPACE, "NOT_ENOUGH_SPACE", f"{error.strerror}.") from None
+        raise EngineError.made(CANNOT_WRITE, "CANNOT_WRITE_TO_FILE_DESCRIPTOR", f"{error}.") from None
 
 
 @dataclass(frozen=True)

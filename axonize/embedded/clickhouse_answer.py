@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from axonize.embedded.chdb_engine import Engine
-from axonize.embedded.chdb_query import EngineError
+from axonize.embedded.chdb_query import EngineError, disk_errors_told
 from axonize.embedded.clickhouse_body import MEMORY_MAX_BYTES, new_body
 from axonize.embedded.clickhouse_request import Asked
 
@@ -92,7 +92,7 @@ class Answer(Response):
         """Send the result; an error before the first byte is raised, a later one ends the connection."""
         if self._asked.wait_end_of_query:
             with new_body(self._directory) as whole:
-                await self._in_thread(lambda: whole.writelines(pieces), gone)
+                await self._in_thread(lambda: _write(whole, pieces), gone)
                 size = whole.tell()
                 whole.seek(0)
                 await send(self._start({"content-length": str(size)}))
@@ -152,6 +152,11 @@ async def _send_file(send: Send, file: IO[bytes]) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": bool(chunk)})
         if not chunk:
             return
+
+
+def _write(file: IO[bytes], pieces: Iterator[bytes]) -> None:
+    with disk_errors_told():
+        file.writelines(pieces)
 
 
 def _close(pieces: Iterator[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -10,7 +11,7 @@ from typing import IO
 from starlette.requests import Request
 
 from axonize.embedded.chdb_engine import Engine
-from axonize.embedded.chdb_query import EngineError, Query, Summary
+from axonize.embedded.chdb_query import EngineError, Query, Summary, disk_errors_told
 from axonize.embedded.clickhouse_body import TEXT_MAX_BYTES, new_body, statement_of
 
 # Formats whose blocks can be written one after another; an answer in any other format is whole before it is sent.
@@ -54,7 +55,11 @@ class Asked:
         """Run the query and yield its answer; each step may block, and may raise :class:`EngineError`."""
         given = self.parameters
         query_text = given.get("query", "").encode()
-        with self.body, statement_of(query_text, self.body, self.encoding, directory) as (text, statement):
+        with (
+            disk_errors_told(),
+            self.body,
+            statement_of(query_text, self.body, self.encoding, directory) as (text, statement),
+        ):
             if not text.strip():
                 raise EngineError.made(62, "SYNTAX_ERROR", "Empty query")
             self.format = (None if statement.insert else statement.format) or self.default_format
@@ -85,7 +90,7 @@ async def read_request(request: Request, directory: str) -> Asked:
     """Take in a request, its body into ``directory`` when large.
 
     Raises:
-        EngineError: the request asks for something that this front does not have.
+        EngineError: the request asks for something that this front does not have, or the disk is full.
         ClientDisconnect: the client went away before the body's end.
 
     """
@@ -95,14 +100,16 @@ async def read_request(request: Request, directory: str) -> Asked:
     body = new_body(directory)
     try:
         async for chunk in request.stream():
-            body.write(chunk)
+            with disk_errors_told():
+                body.write(chunk)
         content_type = request.headers.get("content-type", "")
         if content_type.startswith("multipart/form-data"):
             parameters |= _form_fields(content_type, body)
             body.close()
             body = new_body(directory)
     except BaseException:
-        body.close()
+        with suppress(OSError):  # it flushes, onto a disk that may be full
+            body.close()
         raise
     return Asked(
         parameters=parameters,

@@ -3,11 +3,27 @@
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from backports import zstd
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from ingest.outline import (
+    MOST_FIELDS,
+    MOST_MESSAGES,
+    OUTLINE_FIELDS,
+    RESOURCE_FIELDS,
+    SCOPE_FIELDS,
+    SPAN_FIELDS,
+    Fields,
+    RequestOutline,
+    ResourceSpansOutline,
+    ScopeSpansOutline,
+    unfolds_too_far,
+)
 
 NO_TRACE_ID = bytes(16)
 NO_SPAN_ID = bytes(8)
@@ -16,6 +32,10 @@ LAST_KIND = max(Span.SpanKind.values())
 LAST_STATUS_CODE = 2  # STATUS_CODE_ERROR, opentelemetry/proto/trace/v1/trace.proto
 NANOSECONDS_A_DAY = 86_400 * 10**9
 MAX_FUTURE_NS = NANOSECONDS_A_DAY  # clocks disagree, time zones get lost; a day covers both
+MAX_ATTRIBUTES = 4096  # of a span; OpenTelemetry's SDKs stop at 128 unless told otherwise
+# ClickHouse repeats what spans share for each span of them, so a long text in a resource is many long texts.
+SHARED_BYTES_FREE = 4096
+MAX_SHARED_BYTES = 64 * 1024 * 1024
 ZSTD_LEVEL = 1
 
 
@@ -28,16 +48,40 @@ class Verdict:
     """What becomes of one request.
 
     `frame` holds the accepted spans as one zstd frame of a length-delimited ingest/otlp.proto Envelope, and is empty
-    where no span was accepted. `digest` is the same for the same bytes of the same tenant. `raw_bytes` is the frame's
-    size before compression. `message` says why spans were rejected.
+    where no span was accepted. `digest` is the same for the same bytes of the same tenant. `message` says why spans
+    were rejected. What the frame will take of ClickHouse's memory follows from `accepted_spans`, from `raw_bytes`, its
+    size before compression with what spans share counted for each, and from `values`: attributes, events and links.
     """
 
     frame: bytes
     digest: bytes
     raw_bytes: int
+    values: int
     accepted_spans: int
     rejected_spans: int
     message: str
+
+
+class _Tally:
+    """What is counted on the way through a request."""
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self.spans = 0
+        self.values = 0
+        self.shared_bytes = 0
+        self.reasons: Counter[str] = Counter()
+
+    def outline(self, message_class: Any, body: bytes, field: str) -> Any:
+        """Return a message of the outline, its repeated `field` counted. Raises DecodeError, MalformedRequest."""
+        if not unfolds_too_far(body, OUTLINE_FIELDS, most=MOST_MESSAGES):
+            message = message_class.FromString(body)
+            self.messages += len(getattr(message, field))
+            if self.messages <= MOST_MESSAGES:
+                return message
+        raise MalformedRequest(
+            f"The request has more than {MOST_MESSAGES} spans, scopes and resources; send smaller batches."
+        )
 
 
 def examine(body: bytes, *, tenant: str, now_ns: int, retention_days: int) -> Verdict:
@@ -46,35 +90,81 @@ def examine(body: bytes, *, tenant: str, now_ns: int, retention_days: int) -> Ve
     Spans are refused one by one; the others go on as the bytes that the client sent, or, where some were refused, as
     the rest written anew. Raises MalformedRequest.
     """
-    try:
-        request = ExportTraceServiceRequest.FromString(body)
-    except DecodeError as error:
-        raise MalformedRequest("The request is not a protobuf ExportTraceServiceRequest of OTLP.") from error
     earliest_ns = now_ns - retention_days * NANOSECONDS_A_DAY
     latest_ns = now_ns + MAX_FUTURE_NS
-    reasons: Counter[str] = Counter()
-    accepted = 0
-    for resource_spans in request.resource_spans:
-        for scope_spans in resource_spans.scope_spans:
-            refused = [
-                (position, reason)
-                for position, span in enumerate(scope_spans.spans)
-                if (reason := fault_of(span, earliest_ns, latest_ns))
-            ]
-            for position, reason in reversed(refused):
-                del scope_spans.spans[position]
-                reasons[reason] += 1
-            accepted += len(scope_spans.spans)
-    kept = request.SerializeToString() if reasons else body
-    frame, raw_bytes = enclose(kept, tenant) if accepted else (b"", 0)
+    tally = _Tally()
+    try:
+        request = tally.outline(RequestOutline, body, "resource_spans")
+        for at, resource_spans in enumerate(request.resource_spans):
+            kept = _examine_resource_spans(resource_spans, earliest_ns, latest_ns, tally)
+            if kept is not resource_spans:
+                request.resource_spans[at] = kept
+    except DecodeError as error:
+        raise MalformedRequest("The request is not a protobuf ExportTraceServiceRequest of OTLP.") from error
+    frame, raw_bytes = b"", 0
+    if tally.spans:
+        frame, raw_bytes = enclose(request.SerializeToString() if tally.reasons else body, tenant)
     return Verdict(
         frame=frame,
         digest=digest_of(body, tenant),
-        raw_bytes=raw_bytes,
-        accepted_spans=accepted,
-        rejected_spans=reasons.total(),
-        message=". ".join(f"{count} rejected: {reason}" for reason, count in reasons.most_common()),
+        raw_bytes=raw_bytes + tally.shared_bytes,
+        values=tally.values,
+        accepted_spans=tally.spans,
+        rejected_spans=tally.reasons.total(),
+        message=". ".join(f"{count} rejected: {reason}" for reason, count in tally.reasons.most_common()),
     )
+
+
+def _examine_resource_spans(body: bytes, earliest_ns: int, latest_ns: int, tally: _Tally) -> bytes:
+    """Return a ResourceSpans message without its bad spans, `body` itself where all are good."""
+    resource_spans = tally.outline(ResourceSpansOutline, body, "scope_spans")
+    shared_bytes = 0
+    for resource in resource_spans.resource:
+        tally.values += len(_parsed(Resource, resource, RESOURCE_FIELDS).attributes)
+        shared_bytes += len(resource)
+    changed = False
+    for at, scope_spans in enumerate(resource_spans.scope_spans):
+        kept = _examine_scope_spans(scope_spans, shared_bytes, earliest_ns, latest_ns, tally)
+        if kept is not scope_spans:
+            resource_spans.scope_spans[at] = kept
+            changed = True
+    return resource_spans.SerializeToString() if changed else body
+
+
+def _examine_scope_spans(body: bytes, shared_bytes: int, earliest_ns: int, latest_ns: int, tally: _Tally) -> bytes:
+    """Return a ScopeSpans message without its bad spans, `body` itself where all are good."""
+    scope_spans = tally.outline(ScopeSpansOutline, body, "spans")
+    for scope in scope_spans.scope:
+        tally.values += len(_parsed(InstrumentationScope, scope, SCOPE_FIELDS).attributes)
+        shared_bytes += len(scope)
+    shared_bytes = max(0, shared_bytes - SHARED_BYTES_FREE)
+    refused = []
+    for at, span_body in enumerate(scope_spans.spans):
+        span = _parsed(Span, span_body, SPAN_FIELDS)
+        attributes = len(span.attributes)
+        if attributes > MAX_ATTRIBUTES:
+            reason = f"a span may have at most {MAX_ATTRIBUTES} attributes"
+        elif tally.shared_bytes + shared_bytes > MAX_SHARED_BYTES:
+            reason = "the resource and the scope are too long for so many spans in one request"
+        else:
+            reason = fault_of(span, earliest_ns, latest_ns)
+        if reason:
+            refused.append(at)
+            tally.reasons[reason] += 1
+        else:
+            tally.spans += 1
+            tally.values += attributes + len(span.events) + len(span.links)
+            tally.shared_bytes += shared_bytes
+    for at in reversed(refused):
+        del scope_spans.spans[at]
+    return scope_spans.SerializeToString() if refused else body
+
+
+def _parsed(message_class: Any, body: bytes, fields: Fields) -> Any:
+    """Return a message of the outline's end. Raises DecodeError, MalformedRequest."""
+    if unfolds_too_far(body, fields, most=MOST_FIELDS):
+        raise MalformedRequest(f"A span, resource or scope of the request has more than {MOST_FIELDS} fields.")
+    return message_class.FromString(body)
 
 
 def fault_of(span: Span, earliest_ns: int, latest_ns: int) -> str:
@@ -114,8 +204,12 @@ def enclose(request: bytes, tenant: str) -> tuple[bytes, int]:
     """
     name = tenant.encode()
     head = b"\x0a" + varint(len(name)) + name + b"\x12" + varint(len(request))
-    message = varint(len(head) + len(request)) + head + request
-    return zstd.compress(message, ZSTD_LEVEL), len(message)
+    head = varint(len(head) + len(request)) + head
+    raw_bytes = len(head) + len(request)
+    compressor = zstd.ZstdCompressor(ZSTD_LEVEL)
+    # In pieces, so that a large request isn't copied behind its head.
+    frame = compressor.compress(head) + compressor.compress(request) + compressor.flush()
+    return frame, raw_bytes
 
 
 def varint(value: int) -> bytes:

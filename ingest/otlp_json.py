@@ -5,6 +5,7 @@ It is protobuf's JSON mapping but for ids, which are hex and not base64 (OTLP sp
 
 import base64
 import json
+import re
 from typing import Any
 
 from google.protobuf.json_format import ParseDict, ParseError
@@ -12,13 +13,17 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from ingest.intake import MalformedRequest
 
+MAX_REASON_LENGTH = 500
+ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 ID_FIELDS = ("traceId", "trace_id", "spanId", "span_id", "parentSpanId", "parent_span_id")
 
 
 def to_protobuf(body: bytes) -> bytes:
     """Return an ExportTraceServiceRequest in protobuf. Raises MalformedRequest."""
     try:
-        document = json.loads(body)
+        document = json.loads(body.decode("utf-8-sig"))
+        if ESCAPED_SURROGATE.search(body):
+            json.dumps(document, ensure_ascii=False).encode()  # half a character fails here, and is no text in protobuf
         if not isinstance(document, dict):
             raise MalformedRequest("The request must be a JSON object: an ExportTraceServiceRequest of OTLP.")
         for span in _spans(document):
@@ -26,8 +31,9 @@ def to_protobuf(body: bytes) -> bytes:
             for link in _objects(span.get("links")):
                 _hex_to_base64(link)
         return ParseDict(document, ExportTraceServiceRequest(), ignore_unknown_fields=True).SerializeToString()
-    except (ValueError, ParseError, RecursionError) as error:
-        raise MalformedRequest(f"The request is not an ExportTraceServiceRequest in OTLP's JSON: {error}") from error
+    except (ValueError, ParseError, RecursionError, OverflowError) as error:
+        reason = str(error)[:MAX_REASON_LENGTH]  # it repeats what was sent, of any length
+        raise MalformedRequest(f"The request is not an ExportTraceServiceRequest in OTLP's JSON: {reason}") from error
 
 
 def _spans(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The Celery tasks of the intake: write a sealed batch, and rescue what nobody is at work on."""
 
+import logging
 import random
 import uuid
 from functools import lru_cache
@@ -7,10 +8,13 @@ from typing import Any
 
 from celery import Task, shared_task
 from celery.utils.log import get_task_logger
+from django.db import DatabaseError, OperationalError
 
 from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable
-from ingest import writer
+from ingest.delivery import deliver
+from ingest.holds import HoldLost
 from ingest.queue import SealedBatches, connect
+from ingest.trial import TrialUndecided
 
 logger = get_task_logger(__name__)
 
@@ -28,20 +32,25 @@ def sealed_batches() -> SealedBatches:
 
 @shared_task(bind=True, max_retries=None)
 def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
-    """Write one sealed batch to ClickHouse and forget it; come again while ClickHouse is away.
+    """Store one sealed batch and forget it; come again while ClickHouse or PostgreSQL is away.
 
-    A batch that ClickHouse refuses for good is kept and tried again at long intervals.
+    A batch that can be neither stored nor found at fault is kept and tried again at long intervals.
     """
     queue = sealed_batches()
-    frames = queue.claim(batch_id)
-    if frames is None:
+    batch = queue.claim(batch_id)
+    if batch is None:
         return
     try:
-        writer.write(batch_id=batch_id, frames=frames)
-    except ClickHouseError as error:
-        delay = retry_delay_seconds(self.request.retries, passing=isinstance(error, ClickHouseUnavailable))
+        deliver(queue.client, batch_id, batch)
+    except HoldLost as error:
+        logger.warning("%s", error)
+        return
+    except (ClickHouseError, DatabaseError, TrialUndecided) as error:
+        passing = isinstance(error, ClickHouseUnavailable | OperationalError)
+        delay = retry_delay_seconds(self.request.retries, passing=passing)
         queue.release(batch_id, delay_ms=int(delay * 1000))
-        logger.warning("Batch %s is not written, next try in %.0f s: %s", batch_id, delay, error)
+        level = logging.WARNING if passing else logging.ERROR
+        logger.log(level, "Batch %s is not stored, next try in %.0f s: %s", batch_id, delay, error)
         raise self.retry(countdown=delay) from error
     queue.discard(batch_id)
 

@@ -3,9 +3,12 @@
 from functools import lru_cache
 from pathlib import Path
 
+from clickhouse_connect.driver import Client
+
 from axonize.clickhouse.client import get_client
 from axonize.clickhouse.errors import classify
 
+ONE_BLOCK_ROWS = 2**31  # more than any batch has
 PROTO = Path(__file__).with_name("otlp.proto")
 
 
@@ -16,14 +19,15 @@ def format_schema() -> str:
     return "\n".join(line for line in lines if line)
 
 
-def write(*, batch_id: str, frames: bytes) -> None:
+def write(*, batch_id: str, frames: bytes, client: Client | None = None) -> None:
     """Insert a batch: zstd frames, one after the other, of length-delimited Envelope messages (ingest/otlp.proto).
 
     The batch id is the deduplication token of every table that the insert reaches, so writing a batch again changes
-    nothing. Raises ClickHouseUnavailable, ClickHouseError.
+    nothing, also where a part of it is left out by then. `client` is this process's unless told otherwise.
+    Raises ClickHouseUnavailable, ClickHouseError.
     """
     try:
-        get_client().raw_insert(
+        (client or get_client()).raw_insert(
             "otlp_inbox",
             insert_block=frames,
             fmt="Protobuf",
@@ -33,6 +37,10 @@ def write(*, batch_id: str, frames: bytes) -> None:
                 "deduplicate_blocks_in_dependent_materialized_views": 1,
                 "async_insert": 0,
                 "max_insert_threads": 1,
+                # One block a batch and table: a token stands for a block, and a batch cut in two elsewhere than at the
+                # first try would lose or repeat what is in between.
+                "min_insert_block_size_rows": ONE_BLOCK_ROWS,
+                "min_insert_block_size_bytes": 0,
                 "parallel_view_processing": 0,
                 "format_schema_source": "string",
                 "format_schema": format_schema(),

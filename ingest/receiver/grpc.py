@@ -1,36 +1,58 @@
 """OTLP/gRPC: opentelemetry.proto.collector.trace.v1.TraceService/Export."""
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import NoReturn
+from urllib.parse import unquote
 
 import grpc
 from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from ingest.intake import MalformedRequest
-from ingest.queue import QueueUnavailable
+from ingest.receiver.access import NotPermitted, authorize
+from ingest.receiver.admission import Admission
 from ingest.receiver.offering import Offering
 from ingest.receiver.retry import unavailable
+from ingest.refusals import TryLater
+from registry.keys import KeyRefused, KeysUnavailable
 
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 STATUS_DETAILS = "grpc-status-details-bin"  # where gRPC carries a google.rpc.Status
+UNREAD_BYTES = 64 * 1024  # what gRPC may take of a request before it is read
+READ_CHUNK_BYTES = 256 * 1024
+FORWARDED = frozenset({"forwarded", "x-forwarded-for"})
 
 Context = grpc.aio.ServicerContext[bytes, ExportTraceServiceResponse]
 
+OPTIONS = (
+    ("grpc.max_receive_message_length", settings.OTLP_MAX_REQUEST_BYTES),
+    # A port is this process's alone, so that a second receiver is told that it is taken.
+    ("grpc.so_reuseport", 0),
+    # What nobody reads yet stays with the client: gRPC would else guess how much to take in advance.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", UNREAD_BYTES),
+    # Each connection has a buffer, which would else grow to 4 MiB.
+    ("grpc.experimental.tcp_max_read_chunk_size", READ_CHUNK_BYTES),
+    ("grpc.max_concurrent_streams", 256),
+    ("grpc.max_metadata_size", 16 * 1024),
+    # A peer that has vanished is found out by pings; one that is there may ping as often as it likes to.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
 
-def server(offering: Offering) -> grpc.aio.Server:
+
+def server(offering: Offering, admission: Admission) -> grpc.aio.Server:
     """Return a server of the trace service, without a port.
 
-    The request stays bytes, for the queue takes it as it came. A port is this process's alone, so that a second
-    receiver is told that it is taken.
+    Export is unary to clients. Here it is one that streams requests, which on the wire is the same (gRPC over HTTP/2,
+    "Requests"): so it is called before the request is read, and decides whether it is. The request stays bytes, for the
+    queue takes it as it came.
     """
-    grpc_server = grpc.aio.server(
-        options=[
-            ("grpc.max_receive_message_length", settings.OTLP_MAX_REQUEST_BYTES),
-            ("grpc.so_reuseport", 0),
-        ],
-    )
-    handler = grpc.unary_unary_rpc_method_handler(
-        export(offering),
+    grpc_server = grpc.aio.server(options=OPTIONS)
+    handler = grpc.stream_unary_rpc_method_handler(
+        export(offering, admission),
         request_deserializer=None,
         response_serializer=ExportTraceServiceResponse.SerializeToString,
     )
@@ -38,17 +60,55 @@ def server(offering: Offering) -> grpc.aio.Server:
     return grpc_server
 
 
-def export(offering: Offering) -> Callable[[bytes, Context], Awaitable[ExportTraceServiceResponse]]:
+def export(
+    offering: Offering, admission: Admission
+) -> Callable[[object, Context], Awaitable[ExportTraceServiceResponse]]:
     """Return the Export method; its errors are those of the OTLP specification, "OTLP/gRPC Response"."""
 
-    async def method(body: bytes, context: Context) -> ExportTraceServiceResponse:
+    async def method(_requests: object, context: Context) -> ExportTraceServiceResponse:
         try:
-            return await offering.export(body, tenant=settings.DEFAULT_TENANT)
+            metadata = dict(context.invocation_metadata() or ())  # its keys are lower case
+            identity = await authorize(
+                metadata.get("authorization"),
+                peer=host_of(context.peer()),
+                forwarded=not FORWARDED.isdisjoint(metadata),
+            )
+            with admission.place() as place:
+                return await offering.export(await place.read(lambda: read(context)), identity=identity)
         except MalformedRequest as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except QueueUnavailable as error:
-            status = unavailable(str(error))
-            context.set_trailing_metadata(((STATUS_DETAILS, status.SerializeToString()),))
-            await context.abort(grpc.StatusCode.UNAVAILABLE, status.message)
+        except KeyRefused as error:
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
+        except NotPermitted as error:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
+        except KeysUnavailable as error:
+            await refuse_for_now(context, TryLater(str(error)))
+        except TryLater as error:
+            await refuse_for_now(context, error)
 
     return method
+
+
+async def read(context: Context) -> bytes:
+    """Return the one message of a request. Raises MalformedRequest where there is none."""
+    message = await context.read()
+    if not isinstance(message, bytes):
+        raise MalformedRequest("The call ended without a request.")
+    return message
+
+
+async def refuse_for_now(context: Context, error: TryLater) -> NoReturn:
+    status = unavailable(error)
+    context.set_trailing_metadata(((STATUS_DETAILS, status.SerializeToString()),))
+    await context.abort(grpc.StatusCode.UNAVAILABLE, status.message)
+
+
+@lru_cache(maxsize=4096)
+def host_of(peer: str) -> str:
+    """Return the address in gRPC's name of a peer: `ipv4:127.0.0.1:5000` or `ipv6:%5B::1%5D:5000`.
+
+    >>> host_of("ipv6:%5B::1%5D:5000")
+    '::1'
+    """
+    _, _, address = unquote(peer).partition(":")
+    return address.rpartition(":")[0].strip("[]")

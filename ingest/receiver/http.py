@@ -1,6 +1,7 @@
 """OTLP/HTTP: POST /v1/traces in protobuf or JSON; GET /healthz for whoever watches the process."""
 
 import contextlib
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
@@ -8,18 +9,31 @@ import uvicorn
 from django.conf import settings
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
-from google.rpc.code_pb2 import INVALID_ARGUMENT, NOT_FOUND, OUT_OF_RANGE, UNIMPLEMENTED
+from google.rpc.code_pb2 import (
+    INVALID_ARGUMENT,
+    NOT_FOUND,
+    OUT_OF_RANGE,
+    PERMISSION_DENIED,
+    UNAUTHENTICATED,
+    UNIMPLEMENTED,
+)
 from google.rpc.status_pb2 import Status
 
 from ingest.intake import MalformedRequest
 from ingest.otlp_json import to_protobuf
-from ingest.queue import QueueUnavailable
+from ingest.receiver.access import NotPermitted, authorize
+from ingest.receiver.admission import Admission
 from ingest.receiver.body import BodyCorrupt, BodyTooLarge, ClientGone, EncodingUnknown, Receive, read_body
+from ingest.receiver.connection import Connection
 from ingest.receiver.offering import Offering
-from ingest.receiver.retry import RETRY_AFTER_SECONDS, unavailable
+from ingest.receiver.retry import retry_after, unavailable
+from ingest.refusals import RateExceeded, TryLater
+from registry.keys import KeyRefused, KeysUnavailable
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
+FORWARDED = frozenset({b"forwarded", b"x-forwarded-for"})
+JSON_SHARE = 4  # JSON unfolds to far more than protobuf does, so it may have this part of a request's size
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -27,14 +41,14 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-def application(offering: Offering) -> Application:
+def application(offering: Offering, admission: Admission) -> Application:
     """Return the ASGI application."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         route = (scope["method"], scope["path"])
         match route:
             case ("POST", "/v1/traces"):
-                await export(offering, scope, receive, send)
+                await export(offering, admission, scope, receive, send)
             case ("GET" | "HEAD", "/healthz"):
                 await respond(send, 200, b'{"status": "ok"}', JSON)
             case (_, "/v1/traces"):
@@ -47,7 +61,7 @@ def application(offering: Offering) -> Application:
     return app
 
 
-async def export(offering: Offering, scope: Scope, receive: Receive, send: Send) -> None:
+async def export(offering: Offering, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one export as the OTLP specification says ("OTLP/HTTP Response"), in the encoding of the request."""
     headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
     media_type = headers.get(b"content-type", "").split(";")[0].strip().lower()
@@ -57,25 +71,48 @@ async def export(offering: Offering, scope: Scope, receive: Receive, send: Send)
         return
     extra: Headers = ()
     try:
-        body = await read_body(
-            receive, encoding=headers.get(b"content-encoding", ""), max_bytes=settings.OTLP_MAX_REQUEST_BYTES
+        identity = await authorize(
+            headers.get(b"authorization"), peer=scope["client"][0], forwarded=not FORWARDED.isdisjoint(headers)
         )
-        if media_type == JSON:
-            body = to_protobuf(body)
-        response: Message = await offering.export(body, tenant=settings.DEFAULT_TENANT)
+        encoding = headers.get(b"content-encoding", "")
+        with admission.place() as place:
+            body = place.read(lambda: read(receive, media_type, encoding))
+            response: Message = await offering.export(await body, identity=identity)
         code = 200
     except ClientGone:
         return
     except (MalformedRequest, BodyCorrupt) as error:
         code, response = 400, Status(code=INVALID_ARGUMENT, message=str(error))
+    except KeyRefused as error:
+        code, response = 401, Status(code=UNAUTHENTICATED, message=str(error))
+        extra = ((b"www-authenticate", b"Bearer"),)
+    except NotPermitted as error:
+        code, response = 403, Status(code=PERMISSION_DENIED, message=str(error))
     except BodyTooLarge as error:
         code, response = 413, Status(code=OUT_OF_RANGE, message=str(error))
     except EncodingUnknown as error:
         code, response = 415, Status(code=INVALID_ARGUMENT, message=str(error))
-    except QueueUnavailable as error:
-        code, response = 503, unavailable(str(error))
-        extra = ((b"retry-after", str(RETRY_AFTER_SECONDS).encode()),)
+    except (TryLater, KeysUnavailable) as error:
+        code, response, extra = refusal_for_now(error if isinstance(error, TryLater) else TryLater(str(error)))
     await respond(send, code, encode(response, media_type), media_type, extra)
+
+
+async def read(receive: Receive, media_type: str, encoding: str) -> bytes:
+    """Return the request as protobuf.
+
+    Raises BodyTooLarge, BodyCorrupt, EncodingUnknown, ClientGone, MalformedRequest.
+    """
+    if media_type == JSON:
+        return to_protobuf(
+            await read_body(receive, encoding=encoding, max_bytes=settings.OTLP_MAX_REQUEST_BYTES // JSON_SHARE)
+        )
+    return await read_body(receive, encoding=encoding, max_bytes=settings.OTLP_MAX_REQUEST_BYTES)
+
+
+def refusal_for_now(error: TryLater) -> tuple[int, Status, Headers]:
+    """Return the status, the answer and the headers that make a client come again (RFC 6585, section 4, for 429)."""
+    code = 429 if isinstance(error, RateExceeded) else 503
+    return code, unavailable(error), ((b"retry-after", retry_after(error).encode()),)
 
 
 def encode(message: Message, media_type: str) -> bytes:
@@ -106,18 +143,23 @@ class Server(uvicorn.Server):
         return contextlib.nullcontext()
 
 
-def server(offering: Offering, *, host: str, port: int) -> Server:
+def server(
+    offering: Offering, admission: Admission, *, host: str, port: int, tls: ssl.SSLContext | None = None
+) -> Server:
     """Return a server of the application, not yet started."""
-    return Server(
-        uvicorn.Config(
-            application(offering),
-            host=host,
-            port=port,
-            http="httptools",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=5,
-        )
+    config = uvicorn.Config(
+        application(offering, admission),
+        host=host,
+        port=port,
+        http=Connection,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        ws="none",
+        timeout_keep_alive=75,  # longer than clients pause between two exports
     )
+    config.load()
+    config.ssl = tls
+    return Server(config)

@@ -1,6 +1,7 @@
 """What both transports do with a request: examine it, append what is good to the queue, and only then answer."""
 
 import asyncio
+import contextlib
 import logging
 import time
 import uuid
@@ -9,8 +10,10 @@ from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from ingest.intake import examine
-from ingest.queue import OpenBatch, QueueUnavailable, connect_async
+from ingest.queue import OpenBatch, connect_async
+from ingest.refusals import QueueUnavailable
 from ingest.tasks import new_batch_id, write_batch
+from registry.keys import Identity
 
 logger = logging.getLogger(__name__)
 
@@ -23,19 +26,23 @@ class Offering:
         self._open_batch = OpenBatch(self._redis, receiver=uuid.uuid4().hex)
         self._announcements: set[asyncio.Task[None]] = set()
 
-    async def export(self, body: bytes, *, tenant: str) -> ExportTraceServiceResponse:
+    async def export(self, body: bytes, *, identity: Identity) -> ExportTraceServiceResponse:
         """Take one ExportTraceServiceRequest and return the answer that OTLP wants ("Full Success", "Partial Success").
 
-        When it returns, the accepted spans are in Redis. Raises MalformedRequest, QueueUnavailable.
+        When it returns, the accepted spans are in Redis. Raises MalformedRequest, QueueUnavailable, RateExceeded.
         """
-        verdict = examine(body, tenant=tenant, now_ns=time.time_ns(), retention_days=settings.RETENTION_DAYS)
+        verdict = examine(body, tenant=identity.tenant, now_ns=time.time_ns(), retention_days=settings.RETENTION_DAYS)
+        del body  # it may be large, and the queue may take its time
         if verdict.frame:
             sealed = await self._open_batch.offer(
                 frame=verdict.frame,
                 digest=verdict.digest,
                 spans=verdict.accepted_spans,
                 raw_bytes=verdict.raw_bytes,
+                values=verdict.values,
                 batch_id=new_batch_id(),
+                key_id=identity.key_id,
+                spans_per_second=spans_per_second(identity),
             )
             if sealed:
                 self._announce(sealed)
@@ -45,10 +52,13 @@ class Offering:
             response.partial_success.error_message = verdict.message
         return response
 
-    async def seal_by_age(self) -> None:
-        """Seal the open batch whenever it is old enough, until cancelled."""
-        while True:
-            await asyncio.sleep(settings.BATCH_MAX_AGE_MS / 1000 / 4)
+    async def seal_by_age(self, stop: asyncio.Event) -> None:
+        """Seal the open batch whenever it is old enough, until told to stop.
+
+        It is told and not cancelled, for a cancellation that comes in the midst of a call may be lost in the client of
+        Redis.
+        """
+        while not await _set_within(stop, settings.BATCH_MAX_AGE_MS / 1000 / 4):
             try:
                 await self._seal(min_age_ms=settings.BATCH_MAX_AGE_MS)
             except QueueUnavailable as error:
@@ -81,3 +91,18 @@ class Offering:
         task = asyncio.create_task(send())
         self._announcements.add(task)
         task.add_done_callback(self._announcements.discard)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
+def spans_per_second(identity: Identity) -> int:
+    """Return what a sender may send; 0 is no limit. Who needs no key has none."""
+    if not identity.key_id:
+        return 0
+    limit = identity.ingest_spans_per_second
+    return settings.SPANS_PER_SECOND if limit is None else limit

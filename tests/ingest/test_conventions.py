@@ -15,7 +15,7 @@ from tests.conftest import Ingest
 from tests.otlp import MILLISECOND_NS, gpu, request, span
 
 DOCS = Path(__file__).parents[2] / "docs" / "conventions.md"
-MAPPING = SCHEMA_DIR / "0010_otlp_to_spans.sql"
+MAPPING = SCHEMA_DIR / "0032_otlp_to_spans.sql"
 
 MIG = "MIG-2c7b4b7e-8e5a-5f0e-9f0b-2d1f6f0a9c11"
 CARD = "GPU-5f3c2a1e-0b7d-4c1e-8a55-6f1d2e3c4b5a"

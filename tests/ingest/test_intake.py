@@ -1,5 +1,7 @@
 """What the intake keeps, what it refuses, and in which words."""
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -8,6 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from ingest.intake import NANOSECONDS_A_DAY, MalformedRequest, Verdict, examine, varint
 from tests.otlp import request, span
+from tests.processes import ROOT
 
 NOW_NS = time.time_ns()
 CENTURY_NS = 100 * 365 * NANOSECONDS_A_DAY
@@ -85,3 +88,87 @@ def test_it_knows_the_same_bytes_again_but_not_for_another_tenant() -> None:
 )
 def test_it_writes_varints_as_protobuf_does(value: int, encoded: bytes) -> None:
     assert varint(value) == encoded
+
+
+def enclosed(tag: int, body: bytes) -> bytes:
+    """Return a length-delimited field."""
+    return bytes([tag]) + varint(len(body)) + body
+
+
+def in_span(body: bytes) -> bytes:
+    return enclosed(0x0A, enclosed(0x12, enclosed(0x12, body)))
+
+
+MANY = 4_000_000
+ATTRIBUTE, VALUE, ARRAY, ITEM = 0x4A, 0x12, 0x2A, 0x0A
+
+
+UNFOLDING = {
+    "resources": b"\x0a\x00" * MANY,
+    "scopes": enclosed(0x0A, b"\x12\x00" * MANY),
+    "spans": enclosed(0x0A, enclosed(0x12, b"\x12\x00" * MANY)),
+    "spans of many scopes": enclosed(0x0A, enclosed(0x12, b"\x12\x00" * 400_000)) * 10,
+    "attributes": in_span(b"\x4a\x00" * MANY),
+    "events": in_span(b"\x5a\x00" * MANY),
+    "an array": in_span(enclosed(ATTRIBUTE, enclosed(VALUE, enclosed(ARRAY, bytes([ITEM, 0]) * MANY)))),
+    "attributes of a resource": enclosed(0x0A, enclosed(0x0A, b"\x0a\x00" * MANY)),
+}
+
+
+@pytest.mark.parametrize("body", UNFOLDING.values(), ids=UNFOLDING)
+def test_it_refuses_a_request_that_would_unfold(body: bytes) -> None:
+    with pytest.raises(MalformedRequest, match="has more than"):
+        judge(body)
+
+
+@pytest.mark.parametrize("name", ["spans", "attributes", "an array"])
+def test_it_does_not_unfold_what_it_refuses(name: str) -> None:
+    measure = f"""
+import resource
+from tests.ingest.test_intake import UNFOLDING, MalformedRequest, judge
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    judge(UNFOLDING["{name}"])
+except MalformedRequest:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    grown_kb = subprocess.run(
+        [sys.executable, "-c", measure], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+    assert int(grown_kb) * 1024 < 10 * len(UNFOLDING[name])  # unfolded it would be eighty times its size
+
+
+def test_it_takes_a_span_with_very_long_texts() -> None:
+    long = span(attributes={"gen_ai.input.messages": "word " * 1_000_000, "gen_ai.output.messages": "word " * 500_000})
+    assert judge(request(long).SerializeToString()).accepted_spans == 1
+
+
+def test_it_refuses_a_span_with_too_many_attributes_alone() -> None:
+    many = span(attributes={f"key.{number}": number for number in range(4097)})
+    verdict = judge(request(many, span()).SerializeToString())
+    assert (verdict.accepted_spans, verdict.rejected_spans) == (1, 1)
+    assert "at most 4096 attributes" in verdict.message
+    most = span(attributes={f"key.{number}": number for number in range(4096)})
+    assert judge(request(most).SerializeToString()).accepted_spans == 1
+
+
+def test_it_refuses_spans_whose_resource_would_be_repeated_too_often() -> None:
+    resource = {"service.name": "s" * 1_000_000}
+    verdict = judge(request(*(span() for _ in range(100)), resource=resource).SerializeToString())
+    assert 0 < verdict.rejected_spans < 100
+    assert verdict.accepted_spans + verdict.rejected_spans == 100
+    assert "too long for so many spans" in verdict.message
+    assert verdict.raw_bytes > verdict.accepted_spans * 900_000
+
+
+def test_it_counts_what_a_request_takes_of_clickhouse() -> None:
+    event, link = Span.Event(name="e"), Span.Link(trace_id=b"\1" * 16, span_id=b"\1" * 8)
+    spans = [span(attributes={"a": 1, "b": 2}, events=[event], links=[link]), span(kind=9, attributes={"c": 3})]
+    assert judge(request(*spans, resource={"service.name": "s", "x": 1}).SerializeToString()).values == 6
+
+
+def test_what_a_client_sends_in_pieces_is_judged_as_a_whole() -> None:
+    bad = request(span(kind=9)).SerializeToString()
+    good = request(span("good")).SerializeToString()
+    verdict = judge(bad + good + bad)
+    assert (verdict.accepted_spans, verdict.rejected_spans) == (1, 2)

@@ -8,7 +8,8 @@ import pytest
 import redis
 from pytest_django.fixtures import Settings
 
-from ingest.queue import OpenBatch, QueueDepth, QueueUnavailable, SealedBatches, connect, connect_async
+from ingest.queue import OpenBatch, QueueDepth, SealedBatches, connect, connect_async
+from ingest.refusals import QueueUnavailable
 
 
 @pytest.fixture
@@ -23,7 +24,9 @@ def offer(*frames: bytes, receiver: str = "a", spans: int = 1, batch_id: str = "
         async with connect_async() as client:
             batch = OpenBatch(client, receiver)
             return [
-                await batch.offer(frame=frame, digest=frame, spans=spans, raw_bytes=len(frame), batch_id=batch_id)
+                await batch.offer(
+                    frame=frame, digest=frame, spans=spans, raw_bytes=len(frame), values=1, batch_id=batch_id
+                )
                 for frame in frames
             ]
 
@@ -167,7 +170,9 @@ def test_concurrent_offers_are_all_kept_once(sealed: SealedBatches) -> None:
         async with connect_async() as client:
             batches = [OpenBatch(client, receiver) for receiver in ("a", "b")]
             offers: list[Coroutine[Any, Any, str]] = [
-                batch.offer(frame=b"%03d" % number, digest=b"%03d" % number, spans=1, raw_bytes=3, batch_id="next")
+                batch.offer(
+                    frame=b"%03d" % number, digest=b"%03d" % number, spans=1, raw_bytes=3, values=1, batch_id="next"
+                )
                 for number in range(200)
                 for batch in batches
             ]

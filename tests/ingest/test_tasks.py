@@ -139,7 +139,12 @@ def test_what_a_dead_receiver_left_open_is_sealed_and_handed_out(
         async with connect_async() as client:
             verdict = judge(request(span()).SerializeToString())
             await OpenBatch(client, "dead").offer(
-                frame=verdict.frame, digest=verdict.digest, spans=1, raw_bytes=verdict.raw_bytes, batch_id="never"
+                frame=verdict.frame,
+                digest=verdict.digest,
+                spans=1,
+                raw_bytes=verdict.raw_bytes,
+                values=1,
+                batch_id="never",
             )
 
     asyncio.run(leave_open())

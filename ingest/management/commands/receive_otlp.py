@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ingest.receiver.run import PortTaken, receive
+from registry.start import StartRefused, require_safe
 
 
 class Command(BaseCommand):
@@ -21,6 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
+            require_safe(bind=options["bind"])
             asyncio.run(receive(bind=options["bind"], grpc_port=options["grpc_port"], http_port=options["http_port"]))
-        except PortTaken as error:
+        except (PortTaken, StartRefused) as error:
             raise CommandError(str(error)) from error

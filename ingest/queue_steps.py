@@ -1,0 +1,133 @@
+"""The steps of the queue, each one Lua script, so that it happens whole or not at all."""
+
+# What OFFER answers: the request is stored, was taken before, or is refused.
+STORED, TAKEN_BEFORE, FULL, TOO_FAST = 1, 0, -1, -2
+
+NOW = """
+local function now_ms()
+    local time = redis.call('TIME')
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+"""
+
+SEAL = (
+    NOW
+    + """
+local function seal(prefix, receiver, batch, grace_ms)
+    redis.call('RENAME', prefix .. 'open:' .. receiver, prefix .. 'batch:' .. batch)
+    redis.call('RENAME', prefix .. 'open:' .. receiver .. ':about', prefix .. 'batch:' .. batch .. ':about')
+    redis.call('ZREM', prefix .. 'open', receiver)
+    redis.call('ZADD', prefix .. 'sealed', now_ms() + grace_ms, batch)
+end
+"""
+)
+
+# Remember the request and append it, then seal the batch if it has its size. Answers {outcome, sealed batch or '',
+# milliseconds to wait}. A key's rate is kept as the time up to which what it sent fills it ("virtual scheduling").
+OFFER = (
+    SEAL
+    + """
+local prefix, receiver, batch, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local frame, spans, raw_bytes, values = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local queue_max_bytes = tonumber(ARGV[9])
+local batch_max_spans, batch_max_bytes, batch_max_values = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local seen_seconds, grace_ms = tonumber(ARGV[13]), tonumber(ARGV[14])
+local key_id, spans_per_second, burst_ms = ARGV[15], tonumber(ARGV[16]), tonumber(ARGV[17])
+if redis.call('EXISTS', prefix .. 'seen:' .. digest) == 1 then
+    return {0, '', 0}
+end
+if tonumber(redis.call('GET', prefix .. 'queued_bytes') or '0') + #frame > queue_max_bytes then
+    return {-1, '', 0}
+end
+if spans_per_second > 0 then
+    local now = now_ms()
+    local filled_until_ms = math.max(now, tonumber(redis.call('GET', prefix .. 'rate:' .. key_id) or '0'))
+    if filled_until_ms - now > burst_ms then
+        return {-2, '', math.ceil(filled_until_ms - now - burst_ms)}
+    end
+    filled_until_ms = filled_until_ms + spans * 1000 / spans_per_second
+    redis.call('SET', prefix .. 'rate:' .. key_id, string.format('%.3f', filled_until_ms),
+        'PX', math.ceil(filled_until_ms - now) + 1)
+end
+local about = prefix .. 'open:' .. receiver .. ':about'
+if redis.call('APPEND', prefix .. 'open:' .. receiver, frame) == #frame then
+    redis.call('ZADD', prefix .. 'open', now_ms(), receiver)
+end
+redis.call('SET', prefix .. 'seen:' .. digest, '1', 'EX', seen_seconds)
+redis.call('INCRBY', prefix .. 'queued_bytes', #frame)
+local spans_now = redis.call('HINCRBY', about, 'spans', spans)
+local bytes_now = redis.call('HINCRBY', about, 'raw_bytes', raw_bytes)
+local values_now = redis.call('HINCRBY', about, 'values', values)
+if spans_now >= batch_max_spans or bytes_now >= batch_max_bytes or values_now >= batch_max_values then
+    seal(prefix, receiver, batch, grace_ms)
+    return {1, batch, 0}
+end
+return {1, '', 0}
+"""
+)
+
+# Seal a receiver's open batch if it is old enough. Answers 1 when there was one to seal.
+SEAL_AGED = (
+    SEAL
+    + """
+local prefix, receiver, batch, min_age_ms, grace_ms = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local opened_ms = redis.call('ZSCORE', prefix .. 'open', receiver)
+if not opened_ms or now_ms() - opened_ms < min_age_ms then
+    return 0
+end
+seal(prefix, receiver, batch, grace_ms)
+return 1
+"""
+)
+
+# Take a sealed batch for a time. Answers its bytes, or nothing when it is gone or somebody else has it.
+CLAIM = (
+    NOW
+    + """
+local prefix, batch, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local about = prefix .. 'batch:' .. batch .. ':about'
+local leased_until_ms = tonumber(redis.call('HGET', about, 'leased_until_ms') or '0')
+if not redis.call('ZSCORE', prefix .. 'sealed', batch) or leased_until_ms > now_ms() then
+    return false
+end
+redis.call('HSET', about, 'leased_until_ms', now_ms() + lease_ms)
+redis.call('ZADD', prefix .. 'sealed', now_ms() + lease_ms, batch)
+return redis.call('GET', prefix .. 'batch:' .. batch)
+"""
+)
+
+# Give a batch back: somebody will come for it after a while, the rescue only later still.
+RELEASE = (
+    NOW
+    + """
+local prefix, batch, delay_ms, grace_ms = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+redis.call('HDEL', prefix .. 'batch:' .. batch .. ':about', 'leased_until_ms')
+redis.call('ZADD', prefix .. 'sealed', 'XX', now_ms() + delay_ms + grace_ms, batch)
+return 1
+"""
+)
+
+# Forget a batch that is written, unless a part of it (ingest.holds) is not yet. Answers 1 for whoever did it first.
+DISCARD = """
+local prefix, batch = ARGV[1], ARGV[2]
+if redis.call('EXISTS', prefix .. 'batch:' .. batch .. ':letters') == 1
+    or redis.call('ZREM', prefix .. 'sealed', batch) == 0 then
+    return 0
+end
+redis.call('DECRBY', prefix .. 'queued_bytes', redis.call('STRLEN', prefix .. 'batch:' .. batch))
+redis.call('DEL', prefix .. 'batch:' .. batch, prefix .. 'batch:' .. batch .. ':about')
+return 1
+"""
+
+# Hand out the sealed batches that nobody is at work on. Answers their ids.
+RESCUE = (
+    NOW
+    + """
+local prefix, most, grace_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local batches = redis.call('ZRANGEBYSCORE', prefix .. 'sealed', '-inf', now_ms(), 'LIMIT', 0, most)
+for _, batch in ipairs(batches) do
+    redis.call('ZADD', prefix .. 'sealed', now_ms() + grace_ms, batch)
+end
+return batches
+"""
+)

@@ -1,0 +1,21 @@
+"""Refusals that pass: the same request may be taken later, and the client is told when to come again."""
+
+
+class TryLater(Exception):
+    """The request is good, but not now. `retry_after_seconds` is when it may be."""
+
+    def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class QueueUnavailable(TryLater):
+    """Redis is away or the queue is full."""
+
+
+class RateExceeded(TryLater):
+    """The key has sent more spans than it may."""
+
+
+class ReceiverBusy(TryLater):
+    """The receiver holds as many requests as its memory is meant for."""

@@ -4,19 +4,24 @@ Nothing that an engine or an unforeseen exception says leaves the server; it is 
 """
 
 import logging
+import sys
 
+import psycopg.errors
 import redis.exceptions
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
 from drf_spectacular.utils import extend_schema, inline_serializer
 from drf_standardized_errors.handler import ExceptionHandler as StandardizedExceptionHandler
 from rest_framework import exceptions, serializers, status
-from rest_framework.decorators import api_view
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from axonize.clickhouse.errors import ClickHouseUnavailable, QueryTooLarge
+from registry.keys import KeysUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +78,18 @@ class ExceptionHandler(StandardizedExceptionHandler):
                 return TooLarge()
             case ClickHouseUnavailable():
                 return ServiceUnavailable("ClickHouse")
-            case OperationalError() | InterfaceError():
+            case OperationalError(__cause__=psycopg.errors.QueryCanceled()) if self._reads():
+                return TooLarge()
+            case OperationalError() | InterfaceError() | KeysUnavailable():
                 return ServiceUnavailable("PostgreSQL")
             case redis.exceptions.ConnectionError() | redis.exceptions.TimeoutError():
                 return ServiceUnavailable("Redis")
         return super().convert_known_exceptions(exc)
+
+    def _reads(self) -> bool:
+        """Whether a bound that was met is the asker's affair; a write that was cut off waited for another one."""
+        request = self.context["request"]
+        return request is not None and request.method in SAFE_METHODS
 
     def convert_unhandled_exceptions(self, exc: Exception) -> exceptions.APIException:
         return exc if isinstance(exc, exceptions.APIException) else exceptions.APIException(SERVER_ERROR)
@@ -93,6 +105,8 @@ class ExceptionHandler(StandardizedExceptionHandler):
 
 @extend_schema(exclude=True)
 @api_view(["GET", "POST", "PUT", "PATCH", "DELETE"])
+@authentication_classes([])
+@permission_classes([])
 def unknown_address(_request: Request, /) -> HttpResponse:
     """Answer any API path that no route takes. A route itself, for with DEBUG Django's own page shows all routes."""
     raise exceptions.NotFound(NO_SUCH_ADDRESS)
@@ -117,10 +131,29 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     return _error(404, "client_error", "not_found", NO_SUCH_ADDRESS)
 
 
+def payload_too_large(request: HttpRequest) -> HttpResponseBase:
+    detail = f"A request has at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes."
+    if not request.path.startswith(API_PREFIX):
+        return HttpResponse(detail, status=413, content_type="text/plain")
+    return _error(413, "client_error", "payload_too_large", detail)
+
+
 def server_error(request: HttpRequest) -> HttpResponseBase:
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError | KeysUnavailable):
+        return _postgres_away(request)
     if not request.path.startswith(API_PREFIX):
         return defaults.server_error(request)
     return _error(500, "server_error", "error", SERVER_ERROR)
+
+
+def _postgres_away(request: HttpRequest) -> HttpResponseBase:
+    away = ServiceUnavailable("PostgreSQL")
+    if request.path.startswith(API_PREFIX):
+        answer: HttpResponse = _error(away.status_code, "server_error", away.default_code, str(away.detail))
+    else:
+        answer = HttpResponse(str(away.detail), status=away.status_code, content_type="text/plain")
+    answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer
 
 
 def _error(status_code: int, kind: str, code: str, detail: str) -> JsonResponse:

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import serializers, status
-from rest_framework.decorators import api_view
+from rest_framework.decorators import api_view, authentication_classes, permission_classes, throttle_classes
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -106,6 +106,9 @@ def _verdict(name: str, future: Future[str]) -> str:
     responses=inline_serializer("Health", {"status": serializers.ChoiceField([OK])}),
 )
 @api_view(["GET"])
+@authentication_classes([])
+@permission_classes([])
+@throttle_classes([])
 def healthz(_request: Request, /) -> Response:
     """Say that the process lives. Asks no engine."""
     return Response({"status": OK})
@@ -124,6 +127,9 @@ _READINESS = inline_serializer(
 
 @extend_schema(operation_id="readyz", tags=["health"], responses={200: _READINESS, 503: _READINESS})
 @api_view(["GET"])
+@authentication_classes([])
+@permission_classes([])
+@throttle_classes([])
 def readyz(_request: Request, /) -> Response:
     """Say whether ClickHouse, PostgreSQL and Redis answer and both schemas are current; 503 and what is away if not."""
     checks: dict[str, Any] = run_checks()

@@ -3,54 +3,99 @@
 from pathlib import Path
 
 import dj_database_url
-from environs import Env, validate
+from csp.constants import NONE, SELF
+from environs import validate
 
+from axonize.environment import LOG_LEVEL, PORT, POSITIVE, Environment, url
 from axonize.exposure import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = Env()
+env = Environment()
 
 # Where things are. The defaults are the embedded engines that `manage.py up` starts: Redis and PostgreSQL on
 # sockets in the data directory, ClickHouse on a loopback port.
 DATA_DIR = Path(env.str("AXONIZE_DATA_DIR", str(BASE_DIR / ".axonize"))).resolve()
 SOCKET_DIR = DATA_DIR / "run"
 BIND = env.str("AXONIZE_BIND", "127.0.0.1")
-OTLP_GRPC_PORT = env.int("AXONIZE_OTLP_GRPC_PORT", 4317)
-OTLP_HTTP_PORT = env.int("AXONIZE_OTLP_HTTP_PORT", 4318)
-WEB_PORT = env.int("AXONIZE_WEB_PORT", 8000)
-CLICKHOUSE_PORT = env.int("AXONIZE_CLICKHOUSE_PORT", 8123)
+OTLP_GRPC_PORT = env.int("AXONIZE_OTLP_GRPC_PORT", 4317, validate=PORT)
+OTLP_HTTP_PORT = env.int("AXONIZE_OTLP_HTTP_PORT", 4318, validate=PORT)
+WEB_PORT = env.int("AXONIZE_WEB_PORT", 8000, validate=PORT)
+CLICKHOUSE_PORT = env.int("AXONIZE_CLICKHOUSE_PORT", 8123, validate=PORT)
 
-DATABASE_URL = env.str("DATABASE_URL", "") or f"postgresql://postgres@{str(SOCKET_DIR).replace('/', '%2F')}/axonize"
-REDIS_URL = env.str("REDIS_URL", "") or f"unix://{SOCKET_DIR}/redis.sock?db=0"
-CLICKHOUSE_URL = env.str("CLICKHOUSE_URL", "") or f"http://127.0.0.1:{CLICKHOUSE_PORT}/axonize"
+DATABASE_URL = (
+    env.str("DATABASE_URL", "", validate=url("postgresql", "postgres"))
+    or f"postgresql://postgres@{str(SOCKET_DIR).replace('/', '%2F')}/axonize"
+)
+REDIS_URL = env.str("REDIS_URL", "", validate=url("redis", "rediss", "unix")) or f"unix://{SOCKET_DIR}/redis.sock?db=0"
+CLICKHOUSE_URL = (
+    env.str("CLICKHOUSE_URL", "", validate=url("http", "https")) or f"http://127.0.0.1:{CLICKHOUSE_PORT}/axonize"
+)
 
 # Security
 DEBUG = env.bool("DEBUG", False)
+# A proxy in front of the web process says in X-Forwarded-Proto how it was asked. Without one, a client could say it.
+TRUST_PROXY = env.bool("AXONIZE_TRUST_PROXY", False)
 # Whoever connects from another machine needs a key anyway; this asks for one on this machine too.
-REQUIRE_API_KEY = env.bool("AXONIZE_REQUIRE_API_KEY", not is_loopback(BIND))
-SECRET_KEY = env.str("SECRET_KEY", "") or "insecure-development-key-set-SECRET_KEY-in-the-environment"
+REQUIRE_API_KEY = env.bool("AXONIZE_REQUIRE_API_KEY", TRUST_PROXY or not is_loopback(BIND))
+# The default begins with the mark by which Django's check knows a key that protects nothing.
+SECRET_KEY = env.str("SECRET_KEY", "") or "django-insecure-development-key-set-SECRET_KEY-in-the-environment"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", BIND])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 CORS_ALLOWED_ORIGINS: list[str] = env.list("AXONIZE_CORS_ORIGINS", [])
 CORS_URLS_REGEX = r"^/api/"
 
+TLS_CERT_FILE = env.str("AXONIZE_TLS_CERT_FILE", "")
+TLS_KEY_FILE = env.str("AXONIZE_TLS_KEY_FILE", "")
+TLS_CLIENT_CA_FILE = env.str("AXONIZE_TLS_CLIENT_CA_FILE", "")
+# Whether browsers reach the web process by https, from its own certificate or from a proxy's
+HTTPS = env.bool("AXONIZE_HTTPS", bool(TLS_CERT_FILE))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0  # a year, which is what browsers' preload lists ask for
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes inside a container come by http
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY else None
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],  # icons of Swagger UI's style sheet
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# The largest body of a request to the web process, and the fields of a form: the admin's longest page needs some 100
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+DATA_UPLOAD_MAX_NUMBER_FILES = 0  # nothing takes files
+FILE_UPLOAD_HANDLERS: list[str] = []
+
 # Whose data it is when nobody says otherwise
 DEFAULT_TENANT = "default"
 
 # Limits, each one a promise of bounded memory
-OTLP_MAX_REQUEST_BYTES = env.int("AXONIZE_OTLP_MAX_REQUEST_BYTES", 16 * 1024 * 1024)
-QUEUE_MAX_BYTES = env.int("AXONIZE_QUEUE_MAX_BYTES", 512 * 1024 * 1024)
-BATCH_MAX_SPANS = env.int("AXONIZE_BATCH_MAX_SPANS", 50_000)
-BATCH_MAX_BYTES = env.int("AXONIZE_BATCH_MAX_BYTES", 64 * 1024 * 1024)
-BATCH_MAX_AGE_MS = env.int("AXONIZE_BATCH_MAX_AGE_MS", 500)
+OTLP_MAX_REQUEST_BYTES = env.int("AXONIZE_OTLP_MAX_REQUEST_BYTES", 16 * 1024 * 1024, validate=POSITIVE)
+QUEUE_MAX_BYTES = env.int("AXONIZE_QUEUE_MAX_BYTES", 512 * 1024 * 1024, validate=POSITIVE)
+BATCH_MAX_SPANS = env.int("AXONIZE_BATCH_MAX_SPANS", 50_000, validate=POSITIVE)
+BATCH_MAX_BYTES = env.int("AXONIZE_BATCH_MAX_BYTES", 64 * 1024 * 1024, validate=POSITIVE)
+BATCH_MAX_AGE_MS = env.int("AXONIZE_BATCH_MAX_AGE_MS", 500, validate=POSITIVE)
+# Of each API key that has no limit of its own; 0 is none
+SPANS_PER_SECOND = env.int("AXONIZE_SPANS_PER_SECOND", 0, validate=validate.Range(min=0))
 # ClickHouse keeps 30 days (TTL of its tables); what it would drop at once must be refused instead
 RETENTION_DAYS = env.int("AXONIZE_RETENTION_DAYS", 30, validate=validate.Range(min=1, max=30))
-QUERY_MAX_SECONDS = env.int("AXONIZE_QUERY_MAX_SECONDS", 20)
-QUERY_MAX_BYTES = env.int("AXONIZE_QUERY_MAX_BYTES", 2 * 1024 * 1024 * 1024)
-QUERY_MAX_RESULT_ROWS = env.int("AXONIZE_QUERY_MAX_RESULT_ROWS", 200_000)
-CLICKHOUSE_POOL_SIZE = env.int("AXONIZE_CLICKHOUSE_POOL_SIZE", 16)
-DATABASE_POOL_SIZE = env.int("AXONIZE_DATABASE_POOL_SIZE", 10)
+# Of the REST API, for each API key that has no limit of its own; 0 is none
+REQUESTS_PER_MINUTE = env.int("AXONIZE_REQUESTS_PER_MINUTE", 1200, validate=validate.Range(min=0))
+QUERY_MAX_SECONDS = env.int("AXONIZE_QUERY_MAX_SECONDS", 20, validate=POSITIVE)
+QUERY_MAX_BYTES = env.int("AXONIZE_QUERY_MAX_BYTES", 2 * 1024 * 1024 * 1024, validate=POSITIVE)
+QUERY_MAX_RESULT_ROWS = env.int("AXONIZE_QUERY_MAX_RESULT_ROWS", 200_000, validate=POSITIVE)
+CLICKHOUSE_POOL_SIZE = env.int("AXONIZE_CLICKHOUSE_POOL_SIZE", 16, validate=POSITIVE)
+DATABASE_POOL_SIZE = env.int("AXONIZE_DATABASE_POOL_SIZE", 10, validate=POSITIVE)
 
 INSTALLED_APPS = [
     "axonize",
@@ -72,12 +117,16 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
     "rest_framework",
+    "rest_framework_api_key",
 ]
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "axonize.logging.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "axonize.headers.PermissionsPolicyMiddleware",
+    "axonize.bodies.BodySizeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -106,11 +155,17 @@ TEMPLATES = [
     },
 ]
 
+_database = dj_database_url.parse(DATABASE_URL)
 DATABASES = {
     "default": {
-        **dj_database_url.parse(DATABASE_URL),
+        **_database,
         "CONN_MAX_AGE": 0,  # psycopg's pool keeps the connections, Django must not
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}},
+        "OPTIONS": {
+            # Each statement is bounded in time, as each read in ClickHouse is; the migrate command lifts it for itself.
+            "options": f"-c statement_timeout={QUERY_MAX_SECONDS}s",
+            **_database.get("OPTIONS", {}),
+            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
+        },
     }
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -124,7 +179,13 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+}
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -135,8 +196,13 @@ STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "registry.authentication.KeyAuthentication",
+        "registry.authentication.StaffAuthentication",
+        "registry.authentication.LocalAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["registry.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["registry.throttling.KeyThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
@@ -148,14 +214,20 @@ REST_FRAMEWORK = {
 DRF_STANDARDIZED_ERRORS = {
     "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
     "EXCEPTION_HANDLER_CLASS": "axonize.api.ExceptionHandler",
-    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "405", "406", "500"],
-    "ERROR_SCHEMAS": dict.fromkeys(["400", "401", "403", "404", "405", "406", "500"], "axonize.api.ERROR"),
+    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "405", "406", "429", "500"],
+    "ERROR_SCHEMAS": dict.fromkeys(["400", "401", "403", "404", "405", "406", "429", "500"], "axonize.api.ERROR"),
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Axonize",
     "DESCRIPTION": "Traces, spans, GPUs and costs of AI inference.",
     "VERSION": "v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    # Not that programs on this machine need none.
+    "AUTHENTICATION_WHITELIST": [
+        "registry.authentication.KeyAuthentication",
+        "registry.authentication.StaffAuthentication",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": f"/{STATIC_URL}axonize/icon.svg",
     "COMPONENT_SPLIT_REQUEST": True,
@@ -191,7 +263,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("AXONIZE_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": env.str("AXONIZE_LOG_LEVEL", "INFO", validate=LOG_LEVEL)},
     "loggers": {
         # RequestLogMiddleware tells of every request
         "django.server": {"level": "ERROR"},

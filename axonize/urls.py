@@ -1,27 +1,33 @@
 """Every address of the web process."""
 
+from csp.constants import UNSAFE_INLINE
+from csp.decorators import csp_update
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from axonize import api, health
+from axonize.metrics import metrics
 
 handler400 = api.bad_request
 handler403 = api.permission_denied
 handler404 = api.not_found
 handler500 = api.server_error
 
+# Swagger UI sets sizes and colours in style attributes, and its page has a style element. The script is a file.
+docs = csp_update({"style-src": [UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as_view(url_name="schema"))
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="docs")),
     path("favicon.ico", RedirectView.as_view(url=static("axonize/icon.svg"))),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
-    path("", include("django_prometheus.urls")),  # /metrics
+    path("metrics", metrics),
     path("admin/", admin.site.urls),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs", docs, name="docs"),
     path("api/v1/", include("analytics.urls")),
     re_path(r"^api(?:/|$)", api.unknown_address),
 ]

@@ -111,6 +111,7 @@ def test_an_engine_that_hangs_holds_up_one_thread_and_no_answer(
             assert not thread.is_alive()
 
 
+@pytest.mark.django_db
 def test_metrics_are_in_prometheus_own_text(client: Client) -> None:
     client.get("/healthz")
     answer = client.get("/metrics")

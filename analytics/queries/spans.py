@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
+
 from analytics.attributes import ATTRIBUTE_COLUMNS, merge
 from analytics.queries.filters import Conditions
 from analytics.queries.summaries import TraceSummary
@@ -91,7 +93,10 @@ def _query_trace(
         ORDER BY start_time, span_id, end_time, name
         """,
         {**parameters, "trace_id": trace.trace_id, "trace_start_ns": trace.start_ns, "trace_end_ns": trace.end_ns},
-        settings={"max_result_rows": MAX_SPANS, "max_result_bytes": MAX_ANSWER_BYTES},
+        settings={
+            "max_result_rows": min(MAX_SPANS, settings.QUERY_MAX_RESULT_ROWS),
+            "max_result_bytes": MAX_ANSWER_BYTES,
+        },
     )
 
 

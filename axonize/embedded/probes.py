@@ -1,5 +1,8 @@
 """Whether the receiver, the worker and the beat do their work, asked as their users ask them. None of these raises."""
 
+import socket
+import ssl
+
 import grpc
 import redis
 from celery import Celery
@@ -16,6 +19,29 @@ def grpc_answers(address: str) -> bool:
         except grpc.FutureTimeoutError:
             return False
     return True
+
+
+def tls_answers(host: str, port: int) -> bool:
+    """Whether a server answers TLS's handshake, be it to say that it wants to see a certificate.
+
+    The server's own certificate is not looked at: it is for the name that clients know, and this is its own machine.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    try:
+        with (
+            socket.create_connection((host, port), timeout=TIMEOUT_SECONDS) as connection,
+            context.wrap_socket(connection),
+        ):
+            return True
+    except ssl.SSLEOFError:
+        return False
+    except ssl.SSLError as error:
+        return error.reason is not None and "ALERT" in error.reason
+    except OSError:
+        return False
 
 
 def worker_answers(app: Celery) -> bool:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from axonize import tls
 from axonize.celery import app
 from axonize.embedded import engines, probes
 from axonize.embedded.part import Part
@@ -18,6 +19,7 @@ MIGRATIONS = (
     (sys.executable, "manage.py", "migrate", "--no-input"),
     (sys.executable, "manage.py", "migrate_clickhouse"),
 )
+CHECK_START = (sys.executable, "manage.py", "check_start")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class Stack:
         Args:
             environment: an engine whose variable is set here is not started, but used.
             engines_only: leave the services to be started by hand.
+
+        Raises:
+            StartRefused: a file that a TLS setting names is not as it should be.
 
         """
         embedded = [name for name, variable in VARIABLE_OF_ENGINE.items() if not environment.get(variable)]
@@ -60,8 +65,8 @@ class Stack:
 def _services() -> list[Part]:
     """List the services, the one that data reaches first last: so it is stopped first, and seals what it holds."""
     host = host_to_reach(settings.BIND)
+    files = tls.configured()
     celery = (sys.executable, "-m", "celery", "--quiet", "--app=axonize")
-    web = f"{f'[{settings.BIND}]' if ':' in settings.BIND else settings.BIND}:{settings.WEB_PORT}"
     return [
         Part(
             "worker",
@@ -71,11 +76,8 @@ def _services() -> list[Part]:
         ),
         Part(
             "web",
-            (
-                *(sys.executable, "-m", "gunicorn", "axonize.wsgi", f"--bind={web}", "--worker-class=gthread"),
-                *("--workers=1", "--threads=8", "--graceful-timeout=2", "--no-control-socket", "--log-level=warning"),
-            ),
-            lambda: engines.http_answers(f"http://{host}:{settings.WEB_PORT}/readyz", Host=_allowed_host()),
+            (sys.executable, "-m", "gunicorn", "axonize.wsgi"),  # as gunicorn.conf.py says
+            lambda: engines.http_answers(_url(host, settings.WEB_PORT, files) + "/readyz", Host=_allowed_host()),
             stop_grace_seconds=3,
         ),
         Part(
@@ -93,13 +95,23 @@ def _services() -> list[Part]:
         Part(
             "receiver",
             (sys.executable, "manage.py", "receive_otlp"),
-            lambda: (
-                probes.grpc_answers(f"{host}:{settings.OTLP_GRPC_PORT}")
-                and engines.http_answers(f"http://{host}:{settings.OTLP_HTTP_PORT}/healthz")
-            ),
+            lambda: _receiver_answers(host, files),
             stop_grace_seconds=4,
         ),
     ]
+
+
+def _receiver_answers(host: str, files: tls.Tls | None) -> bool:
+    if files is None:
+        return probes.grpc_answers(f"{host}:{settings.OTLP_GRPC_PORT}") and engines.http_answers(
+            f"{_url(host, settings.OTLP_HTTP_PORT, files)}/healthz"
+        )
+    ports = (settings.OTLP_GRPC_PORT, settings.OTLP_HTTP_PORT)
+    return all(probes.tls_answers(host.strip("[]"), port) for port in ports)
+
+
+def _url(host: str, port: int, files: tls.Tls | None) -> str:
+    return f"{'https' if files else 'http'}://{host}:{port}"
 
 
 def _allowed_host() -> str:
@@ -114,12 +126,13 @@ def _addresses(*, engines_only: bool) -> dict[str, str]:
     stores = {"ClickHouse": f"{clickhouse.scheme}://{clickhouse.hostname}:{clickhouse.port or 8123}"}
     if engines_only:
         return {**stores, "sockets of PostgreSQL and Redis": str(settings.SOCKET_DIR)}
-    web = f"http://{host}:{settings.WEB_PORT}"
+    files = tls.configured()
+    web = _url(host, settings.WEB_PORT, files)
     return {
         "web": web,
         "admin": f"{web}/admin/",
         "API docs": f"{web}/api/docs",
-        "OTLP gRPC": f"{host}:{settings.OTLP_GRPC_PORT}",
-        "OTLP HTTP": f"http://{host}:{settings.OTLP_HTTP_PORT}",
+        "OTLP gRPC": f"{host}:{settings.OTLP_GRPC_PORT}" + (" (TLS)" if files else ""),
+        "OTLP HTTP": _url(host, settings.OTLP_HTTP_PORT, files),
         **stores,
     }

@@ -7,15 +7,15 @@ import sys
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connections
-from django.db.backends.postgresql.base import DatabaseWrapper
 
+from axonize.database import close_connections
 from axonize.embedded import ports
 from axonize.embedded.console import Console
 from axonize.embedded.credentials import ADMIN, ensure_admin, secret_key
 from axonize.embedded.datadir import lock, socket_dir
-from axonize.embedded.stack import MIGRATIONS, Stack
+from axonize.embedded.stack import CHECK_START, MIGRATIONS, Stack
 from axonize.embedded.supervisor import SYSTEM, StartError, Supervisor
+from axonize.start import require_secret_key
 
 STOP_SECONDS = 14.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -33,8 +33,11 @@ def run(*, engines_only: bool) -> int:
     Raises:
         DataDirectoryError: the data directory is in use, or can't be used; nothing was started.
         PortTakenError: a port is taken; nothing was started.
+        StartRefused: it is not safe to listen on AXONIZE_BIND, or a TLS file is wrong; nothing was started.
 
     """
+    if not engines_only:
+        require_secret_key(bind=settings.BIND)
     stack = Stack.configured(os.environ, engines_only=engines_only)
     socket_dir(settings.DATA_DIR)
     lock(settings.DATA_DIR, ".lock")
@@ -74,13 +77,10 @@ async def _run(stack: Stack) -> int:
 
 
 def _ensure_admin() -> Path:
-    connection = connections["default"]
     try:
         return ensure_admin(settings.DATA_DIR)
     finally:  # this process asks for nothing more
-        connection.close()
-        if isinstance(connection, DatabaseWrapper):
-            connection.close_pool()
+        close_connections()
 
 
 async def _bring_up(stack: Stack, supervisor: Supervisor, console: Console) -> None:
@@ -88,6 +88,8 @@ async def _bring_up(stack: Stack, supervisor: Supervisor, console: Console) -> N
     await supervisor.answered(at_first_try=True)
     for argv in MIGRATIONS:
         await supervisor.run("migrate", argv)
+    if stack.services:
+        await supervisor.run("check", CHECK_START)
     admin = ""
     if any(part.name == "postgres" for part in stack.engines):
         path = await asyncio.to_thread(_ensure_admin)

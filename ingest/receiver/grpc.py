@@ -1,5 +1,6 @@
 """OTLP/gRPC: opentelemetry.proto.collector.trace.v1.TraceService/Export."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import NoReturn
@@ -22,6 +23,9 @@ STATUS_DETAILS = "grpc-status-details-bin"  # where gRPC carries a google.rpc.St
 UNREAD_BYTES = 64 * 1024  # what gRPC may take of a request before it is read
 READ_CHUNK_BYTES = 256 * 1024
 FORWARDED = frozenset({"forwarded", "x-forwarded-for"})
+
+# gRPC writes a stack trace for each header that is not UTF-8, and any client can send as many as it likes.
+logging.getLogger("grpc._cython.cygrpc").addFilter(lambda record: "Invalid encoding" not in str(record.msg))
 
 Context = grpc.aio.ServicerContext[bytes, ExportTraceServiceResponse]
 

@@ -346,6 +346,20 @@ def test_one_reading_that_is_not_zero_makes_all_of_them_known(ingest: Ingest, cl
     assert {name: metrics[name] for name in ZEROS} == ZEROS | {field: 1}
 
 
+def test_a_hundredth_gpu_and_more_stay_attributes(ingest: Ingest, clickhouse: Client) -> None:
+    row = columns_of(ingest, clickhouse, {"gpu.99.model": "H100", "gpu.100.model": "H200"})
+    assert row["gpus.model"] == ["H100"]
+    assert row["attributes_string"] == {"gpu.100.model": "H200"}
+
+
+def test_gpus_without_end_do_not_exhaust_clickhouse(ingest: Ingest, clickhouse: Client) -> None:
+    """Each list of GPUs is built by looking through the span's attributes for each of them, which grows as a square."""
+    fields = ("utilization", "power_watts", "clock_mhz")
+    many = span(attributes={f"gpu.{number}.{field}": 1 for number in range(600) for field in fields})
+    ingest(*(request(*[many] * 100, scope=("tests", str(number))) for number in range(13)))
+    assert clickhouse.query("SELECT count(), max(length(gpus.model)) FROM spans").result_rows == [(1300, 100)]
+
+
 def test_a_gpu_without_a_name_counts_nowhere(ingest: Ingest, clickhouse: Client) -> None:
     columns_of(ingest, clickhouse, gpu(0, utilization=5.0))
     assert clickhouse.query("SELECT count() FROM gpu_metrics").result_rows == [(0,)]

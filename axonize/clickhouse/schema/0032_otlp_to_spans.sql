@@ -212,7 +212,7 @@ FROM
             -- gpu.N.field is (N + 1) * 16 + the field's number from 1, any other key 0
             arrayMap(
                 key -> if(
-                    match(key, '^gpu\\.[0-9]{1,4}\\.(resource_uuid|physical_uuid|model|vendor|node_id|resource_type|user_label|utilization|memory_used_gb|memory_total_gb|temperature_celsius|power_watts|clock_mhz)$'),
+                    match(key, '^gpu\\.[0-9]{1,2}\\.(resource_uuid|physical_uuid|model|vendor|node_id|resource_type|user_label|utilization|memory_used_gb|memory_total_gb|temperature_celsius|power_watts|clock_mhz)$'),
                     (toUInt32OrZero(extract(key, '^gpu\\.([0-9]+)')) + 1) * 16 + transform(
                         extract(key, '([a-z_]+)$'),
                         ['resource_uuid', 'physical_uuid', 'model', 'vendor', 'node_id', 'resource_type', 'user_label', 'utilization', 'memory_used_gb', 'memory_total_gb', 'temperature_celsius', 'power_watts', 'clock_mhz'],

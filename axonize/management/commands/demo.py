@@ -68,7 +68,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, help="repeat the traffic of an earlier run with this number")
         parser.add_argument(
             "--endpoint",
-            default=f"{host}:{settings.OTLP_GRPC_PORT}",
+            default=f"{'https://' if settings.TLS_CERT_FILE else ''}{host}:{settings.OTLP_GRPC_PORT}",
             help="host:port or URL of an OTLP/gRPC receiver (default: %(default)s)",
         )
 
@@ -125,6 +125,7 @@ class Command(BaseCommand):
             self.stdout.write("\r\x1b[K", ending="")
         host = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}").hostname or ""
         host = f"[{host}]" if ":" in host else host
+        scheme = "https" if settings.HTTPS else "http"
         sent = (
             f"Sent {done.requests:,} requests of {len(FLEET)} pods: {tally.delivered:,} of {tally.ended:,} spans taken"
         )
@@ -134,5 +135,5 @@ class Command(BaseCommand):
             reason = tally.reason or "more spans than a pod's queue holds, lower --rate"
             raise CommandError(f"{sent}, {tally.refused:,} refused, {tally.lost:,} lost. Last reason: {reason}.")
         self.stdout.write(
-            self.style.SUCCESS(f"{sent}. Look at http://{host}:{settings.WEB_PORT}/api/v1/traces and /api/v1/gpus.")
+            self.style.SUCCESS(f"{sent}. Look at {scheme}://{host}:{settings.WEB_PORT}/api/v1/traces and /api/v1/gpus.")
         )

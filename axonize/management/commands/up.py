@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from axonize.embedded import up
 from axonize.embedded.datadir import DataDirectoryError
 from axonize.embedded.ports import PortTakenError
+from axonize.start import StartRefused
 
 
 class Command(BaseCommand):
@@ -28,5 +29,5 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             sys.exit(up.run(engines_only=options["engines_only"]))
-        except (DataDirectoryError, PortTakenError) as error:
+        except (DataDirectoryError, PortTakenError, StartRefused) as error:
             raise CommandError(str(error)) from error

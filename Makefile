@@ -1,6 +1,6 @@
 # `make` explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test bench-mapping check format lock clean
+.PHONY: help run demo test chaos fuzz bench-mapping check format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -17,15 +17,24 @@ demo: .venv/embedded ## send the traffic of a small GPU fleet to a running serve
 test: .venv/dev ## run all tests, on the real engines, in random order
 	@$(BIN)/python -m pytest $(ARGS)
 
+chaos: .venv/dev ## kill, stop and fill up everything under load, and show that no acknowledged span is lost; 7 minutes
+	@$(BIN)/python -m bench.chaos $(ARGS)
+
+fuzz: .venv/dev ## try 100,000 odd inputs on every door, in ten minutes; SEED=… tries the same ones again
+	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; echo "SEED=$$seed"; \
+		$(BIN)/python -m pytest tests/fuzz --fuzz 12 --hypothesis-seed $$seed $(ARGS)
+
 bench-mapping: .venv/embedded ## what one batch costs in ClickHouse, in half a minute
 	@cd $${TMPDIR:-/tmp} && PYTHONPATH=$(CURDIR) $(CURDIR)/$(BIN)/python $(CURDIR)/bench/mapping.py $(ARGS)
 
-check: .venv/dev ## style, types, direction of imports, OpenAPI
+check: .venv/dev ## style, types, direction of imports, OpenAPI, the production profile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') ALLOWED_HOSTS=axonize.example \
+		AXONIZE_HTTPS=true $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 format: .venv/dev ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,1 @@
+"""Repeatable measurements and trials, run by make, never by the test suite."""

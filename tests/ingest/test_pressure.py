@@ -65,7 +65,7 @@ def test_a_flood_of_64_clients_leaves_it_small(receiver: Process, queue: redis.R
                 value = os.urandom(6_000_000) if attribute is None else attribute
                 body = request(*(span() for _ in range(100)), span(attributes={"content": value})).SerializeToString()
                 try:
-                    call(body, timeout=30)
+                    call(body, timeout=60)
                     outcomes.add(None)
                 except grpc.RpcError as error:
                     outcomes.add(error.code())

@@ -40,9 +40,10 @@ OPTIONS = (
     ("grpc.experimental.tcp_max_read_chunk_size", READ_CHUNK_BYTES),
     ("grpc.max_concurrent_streams", 256),
     ("grpc.max_metadata_size", 16 * 1024),
-    # A peer that has vanished is found out by pings; one that is there may ping as often as it likes to.
+    # A peer that has vanished is found out by pings; one that is there may ping every ten seconds, also between calls.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 )
 

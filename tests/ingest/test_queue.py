@@ -8,7 +8,7 @@ import pytest
 import redis
 from pytest_django.fixtures import Settings
 
-from ingest.queue import OpenBatch, QueueDepth, SealedBatches, connect, connect_async
+from ingest.queue import BATCH_MAX_VALUES, OpenBatch, QueueDepth, SealedBatches, connect, connect_async
 from ingest.refusals import QueueUnavailable
 
 
@@ -17,7 +17,7 @@ def sealed(queue: redis.Redis) -> SealedBatches:  # noqa: ARG001  emptied
     return SealedBatches(connect())
 
 
-def offer(*frames: bytes, receiver: str = "a", spans: int = 1, batch_id: str = "next") -> list[str]:
+def offer(*frames: bytes, receiver: str = "a", spans: int = 1, values: int = 1, batch_id: str = "next") -> list[str]:
     """Offer frames, each its own digest, and return which batches that sealed."""
 
     async def run() -> list[str]:
@@ -25,7 +25,7 @@ def offer(*frames: bytes, receiver: str = "a", spans: int = 1, batch_id: str = "
             batch = OpenBatch(client, receiver)
             return [
                 await batch.offer(
-                    frame=frame, digest=frame, spans=spans, raw_bytes=len(frame), values=1, batch_id=batch_id
+                    frame=frame, digest=frame, spans=spans, raw_bytes=len(frame), values=values, batch_id=batch_id
                 )
                 for frame in frames
             ]
@@ -73,6 +73,11 @@ def test_a_batch_is_sealed_when_it_has_its_spans(sealed: SealedBatches, settings
 def test_a_batch_is_sealed_when_it_has_its_bytes(sealed: SealedBatches, settings: Settings) -> None:
     settings.BATCH_MAX_BYTES = 6
     assert offer(b"one", b"two", batch_id="b1") == ["", "b1"]
+    assert sealed.claim("b1") == b"onetwo"
+
+
+def test_a_batch_is_sealed_when_it_has_its_attributes_events_and_links(sealed: SealedBatches) -> None:
+    assert offer(b"one", b"two", values=BATCH_MAX_VALUES // 2, batch_id="b1") == ["", "b1"]
     assert sealed.claim("b1") == b"onetwo"
 
 

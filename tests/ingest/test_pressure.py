@@ -7,7 +7,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -157,14 +157,9 @@ def test_clients_that_are_slow_hold_up_no_other(clients: Callable[[], AbstractCo
 def test_a_request_whose_head_has_no_end_is_cut_off() -> None:
     with socket.create_connection(("127.0.0.1", settings.OTLP_HTTP_PORT), timeout=10) as client:
         client.sendall(b"POST /v1/traces HTTP/1.1\r\n")
-        with suppress(ConnectionError):
-            for _ in range(100):
-                client.sendall(b"x-padding: " + b"x" * 10_000 + b"\r\n")
-        answer = b""
-        with suppress(ConnectionError):
-            while piece := client.recv(65_536):
-                answer += piece
-    assert answer.startswith(b"HTTP/1.1 400 ") or not answer
+        far_more_than_buffers_take = (b"x-padding: " + b"x" * 10_000 + b"\r\n") * 5_000
+        with pytest.raises(ConnectionError):
+            client.sendall(far_more_than_buffers_take)
     assert_it_serves()
 
 

@@ -33,10 +33,10 @@ class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # at run tim
         letters: QuerySet[DeadLetter] = super().get_queryset(request)
         return letters.defer("body")  # a list shows none, and one may be large
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     @admin.display(description="spans, or bytes that can't be decoded")

@@ -80,7 +80,7 @@ def main() -> None:
     )
     # An answer that fails in the middle is left incomplete on purpose, and has said so by itself.
     logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing" not in record.getMessage())
-    print(f"ClickHouse {engine.version} at http://{options.host}:{options.port}", flush=True)  # noqa: T201
+    print(f"ClickHouse {engine.version} at http://{options.host}:{options.port}", flush=True)  # noqa: T201 - its log
     Server(config, engine).run(sockets=[listener])
     # Python would wait for the thread of a query that did not end when told to; what it did was never acknowledged.
     os._exit(0)

@@ -32,10 +32,10 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class t
 class StateFilter(admin.SimpleListFilter):
     title = parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(state, state) for state in ("usable", "expired", "revoked")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
             case "usable":
                 return queryset.filter(pk__in=ApiKey.objects.usable())
@@ -49,10 +49,10 @@ class StateFilter(admin.SimpleListFilter):
 class ScopeFilter(admin.SimpleListFilter):
     title = parameter_name = "scope"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(scope, scope) for scope in Scope.values]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         scope = self.value()
         return queryset if scope is None else queryset.filter(scopes__contains=[scope])
 
@@ -72,10 +72,10 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
     )
     made_fieldset = ("As it is", {"fields": ("prefix", "state", ("created", "last_used_at"))})
 
-    def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:  # noqa: ARG002
+    def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         return self.fieldsets if obj is None else (*self.fieldsets, self.made_fieldset)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None else ("tenant", "prefix", "state", "created", "last_used_at")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

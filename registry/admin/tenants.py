@@ -30,11 +30,11 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class
         )
         return tenants
 
-    def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
         fields = ("slug", "name")
         return fields if obj is None else (*fields, "created_at", "cards", "resources", "keys")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
         return () if obj is None else ("slug", "created_at", "cards", "resources", "keys")
 
     @admin.display(ordering="card_count")

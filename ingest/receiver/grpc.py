@@ -31,8 +31,7 @@ Context = grpc.aio.ServicerContext[bytes, ExportTraceServiceResponse]
 
 OPTIONS = (
     ("grpc.max_receive_message_length", settings.OTLP_MAX_REQUEST_BYTES),
-    # A port is this process's alone, so that a second receiver is told that it is taken.
-    ("grpc.so_reuseport", 0),
+    ("grpc.so_reuseport", 1),  # for the servers of this process; see ingest.receiver.run
     # What nobody reads yet stays with the client: gRPC would else guess how much to take in advance.
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", UNREAD_BYTES),

@@ -1,11 +1,11 @@
 """A receiver process: both transports in one event loop, from its ports to its last sealed batch."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import grpc.aio
 
@@ -17,8 +17,7 @@ from ingest.receiver.offering import Offering
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 5.0
-PORT_TRIES = 100
-PORT_PAUSE_SECONDS = 0.05
+GRPC_SERVERS = 2  # on one port, for either may end; see keep_serving
 
 
 class PortTaken(Exception):
@@ -35,6 +34,7 @@ async def receive(*, bind: str, grpc_port: int, http_port: int) -> None:
     memory.make_collections_quick()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(quietly)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
     with listen(bind, http_port) as http_socket:
@@ -45,12 +45,7 @@ async def receive(*, bind: str, grpc_port: int, http_port: int) -> None:
             add_port(server, address(bind, grpc_port), certificates)
             return server
 
-        try:
-            first_grpc_server = grpc_server()
-        except RuntimeError as error:
-            raise PortTaken(
-                f"Port {grpc_port} on {bind} is taken; set AXONIZE_OTLP_GRPC_PORT to a free one."
-            ) from error
+        check_grpc_port(bind, grpc_port)
         http_server = otlp_http.server(
             offering,
             admission,
@@ -58,8 +53,10 @@ async def receive(*, bind: str, grpc_port: int, http_port: int) -> None:
             port=http_port,
             tls=tls.server_context(certificates) if certificates else None,
         )
-        await first_grpc_server.start()
-        grpc_task = asyncio.create_task(keep_serving(first_grpc_server, grpc_server, stop))
+        grpc_servers = [grpc_server() for _ in range(GRPC_SERVERS)]
+        for server in grpc_servers:
+            await server.start()
+        grpc_tasks = [asyncio.create_task(keep_serving(server, grpc_server, stop)) for server in grpc_servers]
         http_task = asyncio.create_task(http_server.serve(sockets=[http_socket]))
         seal_task = asyncio.create_task(offering.seal_by_age(stop))
         logger.info(
@@ -67,11 +64,11 @@ async def receive(*, bind: str, grpc_port: int, http_port: int) -> None:
             address(bind, grpc_port), address(bind, http_port), ", both with TLS" if certificates else "",
         )  # fmt: skip
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({grpc_task, http_task, seal_task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*grpc_tasks, http_task, seal_task, stopped}, return_when=asyncio.FIRST_COMPLETED)
         logger.info("Stopping: no more requests, then the open batch is sealed")
         stop.set()
         http_server.should_exit = True
-        results = await asyncio.gather(grpc_task, http_task, seal_task, return_exceptions=True)
+        results = await asyncio.gather(*grpc_tasks, http_task, seal_task, return_exceptions=True)
         await offering.close()
         for result in results:
             if isinstance(result, Exception):
@@ -81,8 +78,8 @@ async def receive(*, bind: str, grpc_port: int, http_port: int) -> None:
 async def keep_serving(server: grpc.aio.Server, another: Callable[[], grpc.aio.Server], stop: asyncio.Event) -> None:
     """Keep a started gRPC server going until told to stop, then let it answer what is under way.
 
-    grpc.aio's server ends at a call whose method is not UTF-8, which any client can send; another takes its place.
-    Raises RuntimeError where the port is not to be had again.
+    grpc.aio's server ends at a call whose method is not UTF-8, which any client can send; another takes its place, and
+    meanwhile the other one that shares its port takes the connections. Raises RuntimeError where the port is lost.
     """
     stopped = asyncio.create_task(stop.wait())
     while True:
@@ -94,22 +91,26 @@ async def keep_serving(server: grpc.aio.Server, another: Callable[[], grpc.aio.S
             return
         logger.error("The gRPC server ended and is started again: %s", ended.exception())
         await server.stop(None)
-        server = await started_again(another)
+        server = another()
+        await server.start()
 
 
-async def started_again(another: Callable[[], grpc.aio.Server]) -> grpc.aio.Server:
-    """Return another server once the port of the one before is free. Raises RuntimeError where it isn't in time."""
-    for _ in range(PORT_TRIES):
-        with contextlib.suppress(RuntimeError):
-            server = another()
-            await server.start()
-            return server
-        await asyncio.sleep(PORT_PAUSE_SECONDS)
-    raise RuntimeError("The port of the gRPC server is not to be had again.")
+def quietly(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Leave out what gRPC's ended server leaves behind; `keep_serving` has told of it."""
+    if not isinstance(context.get("exception"), UnicodeDecodeError):
+        loop.default_exception_handler(context)
+
+
+def check_grpc_port(bind: str, port: int) -> None:
+    """Make sure that nobody has the port, which gRPC would share. Raises PortTaken."""
+    try:
+        listener(bind, port).close()
+    except OSError as error:
+        raise PortTaken(f"Port {port} on {bind} is taken; set AXONIZE_OTLP_GRPC_PORT to a free one.") from error
 
 
 def add_port(grpc_server: grpc.aio.Server, where: str, certificates: tls.Tls | None) -> None:
-    """Have a server listen. Raises RuntimeError where the port is taken."""
+    """Have a server listen. Raises RuntimeError where it can't."""
     if certificates is None:
         grpc_server.add_insecure_port(where)
         return
@@ -124,11 +125,16 @@ def add_port(grpc_server: grpc.aio.Server, where: str, certificates: tls.Tls | N
 
 def listen(bind: str, port: int) -> socket.socket:
     """Return a listening socket. Raises PortTaken."""
-    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
     try:
-        return socket.create_server((bind, port), family=family, backlog=1024)
+        return listener(bind, port)
     except OSError as error:
         raise PortTaken(f"Port {port} on {bind} is taken; set AXONIZE_OTLP_HTTP_PORT to a free one.") from error
+
+
+def listener(bind: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises OSError."""
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    return socket.create_server((bind, port), family=family, backlog=1024)
 
 
 def address(bind: str, port: int) -> str:

@@ -71,8 +71,9 @@ async def export(offering: Offering, admission: Admission, scope: Scope, receive
         return
     extra: Headers = ()
     try:
+        peer, _ = scope["client"] or ("", 0)  # none where it left already
         identity = await authorize(
-            headers.get(b"authorization"), peer=scope["client"][0], forwarded=not FORWARDED.isdisjoint(headers)
+            headers.get(b"authorization"), peer=peer, forwarded=not FORWARDED.isdisjoint(headers)
         )
         encoding = headers.get(b"content-encoding", "")
         with admission.place() as place:

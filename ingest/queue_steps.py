@@ -1,7 +1,7 @@
 """The steps of the queue, each one Lua script, so that it happens whole or not at all."""
 
-# What OFFER answers: the request is stored, was taken before, or is refused.
-STORED, TAKEN_BEFORE, FULL, TOO_FAST = 1, 0, -1, -2
+# What OFFER answers for a request that it refuses; 1 is stored, 0 taken before.
+FULL, TOO_FAST = -1, -2
 
 NOW = """
 local function now_ms()

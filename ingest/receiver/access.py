@@ -6,7 +6,8 @@ from functools import lru_cache
 from django.conf import settings
 
 from axonize.exposure import needs_key
-from registry.keys import Identity, KeyRefused, from_header, identify, local_identity, recall
+from ingest.refusals import TryLater
+from registry.keys import Identity, KeyRefused, KeysUnavailable, from_header, identify, local_identity, recall
 from registry.models.api_key import Scope
 
 NO_KEY = "An API key is needed. Send it as `Authorization: Bearer ax_…`."
@@ -29,7 +30,7 @@ async def authorize(authorization: str | None, *, peer: str, forwarded: bool = F
 
     Raises:
         KeyRefused: there is no key where one is needed, or it is not good.
-        KeysUnavailable: it can't be checked for now.
+        TryLater: it can't be checked for now.
         NotPermitted: its scopes don't include `ingest`.
 
     """
@@ -38,7 +39,10 @@ async def authorize(authorization: str | None, *, peer: str, forwarded: bool = F
             raise KeyRefused(NO_KEY)
         return local_identity()
     key = from_header(authorization)
-    identity = recall(key) or await _look_up(key)
+    try:
+        identity = recall(key) or await _look_up(key)
+    except KeysUnavailable as error:
+        raise TryLater(str(error)) from error
     if not identity.may(Scope.INGEST):
         raise NotPermitted(NOT_FOR_INGEST)
     return identity

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import NoReturn
 from urllib.parse import unquote
 
 import grpc
@@ -16,7 +15,7 @@ from ingest.receiver.admission import Admission
 from ingest.receiver.offering import Offering
 from ingest.receiver.retry import unavailable
 from ingest.refusals import TryLater
-from registry.keys import KeyRefused, KeysUnavailable
+from registry.keys import KeyRefused
 
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 STATUS_DETAILS = "grpc-status-details-bin"  # where gRPC carries a google.rpc.Status
@@ -85,10 +84,10 @@ def export(
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
         except NotPermitted as error:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
-        except KeysUnavailable as error:
-            await refuse_for_now(context, TryLater(str(error)))
         except TryLater as error:
-            await refuse_for_now(context, error)
+            status = unavailable(error)
+            context.set_trailing_metadata(((STATUS_DETAILS, status.SerializeToString()),))
+            await context.abort(grpc.StatusCode.UNAVAILABLE, status.message)
 
     return method
 
@@ -99,12 +98,6 @@ async def read(context: Context) -> bytes:
     if not isinstance(message, bytes):
         raise MalformedRequest("The call ended without a request.")
     return message
-
-
-async def refuse_for_now(context: Context, error: TryLater) -> NoReturn:
-    status = unavailable(error)
-    context.set_trailing_metadata(((STATUS_DETAILS, status.SerializeToString()),))
-    await context.abort(grpc.StatusCode.UNAVAILABLE, status.message)
 
 
 @lru_cache(maxsize=4096)

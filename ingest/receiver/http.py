@@ -28,7 +28,7 @@ from ingest.receiver.connection import Connection
 from ingest.receiver.offering import Offering
 from ingest.receiver.retry import retry_after, unavailable
 from ingest.refusals import RateExceeded, TryLater
-from registry.keys import KeyRefused, KeysUnavailable
+from registry.keys import KeyRefused
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -93,8 +93,8 @@ async def export(offering: Offering, admission: Admission, scope: Scope, receive
         code, response = 413, Status(code=OUT_OF_RANGE, message=str(error))
     except EncodingUnknown as error:
         code, response = 415, Status(code=INVALID_ARGUMENT, message=str(error))
-    except (TryLater, KeysUnavailable) as error:
-        code, response, extra = refusal_for_now(error if isinstance(error, TryLater) else TryLater(str(error)))
+    except TryLater as error:
+        code, response, extra = refusal_for_now(error)
     await respond(send, code, encode(response, media_type), media_type, extra)
 
 

@@ -14,6 +14,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from tests.conftest import Drain
+from tests.engines import free_ports
 from tests.ingest.test_receiver import EXPORT, JSON, PROTOBUF, post
 from tests.keys import UNKNOWN_KEY, bearer, make_key, stored
 from tests.otlp import request, span
@@ -153,3 +154,14 @@ def test_the_same_bytes_of_two_tenants_are_two_requests(drain: Drain, clickhouse
         assert send_grpc(bearer(make_key(tenant, scopes=["ingest"])), body)[0] == "OK"
     drain()
     assert stored_names(clickhouse, "vision-lab") == stored_names(clickhouse, "speech-lab") == ["same"]
+
+
+def test_a_key_that_cannot_be_checked_is_told_to_come_again() -> None:
+    grpc_port, http_port = free_ports(2)
+    command = ("manage.py", "receive_otlp", "--grpc-port", str(grpc_port), "--http-port", str(http_port))
+    env = {"DATABASE_URL": "postgresql://postgres@%2Fnowhere/axonize", "AXONIZE_REQUIRE_API_KEY": "true"}
+    with running(*command, env=env, until="OTLP/gRPC on"):
+        headers = {**PROTOBUF, **bearer(UNKNOWN_KEY)}
+        status, answer_headers, _ = post(request(span()).SerializeToString(), headers, port=http_port)
+    assert status == 503
+    assert int(answer_headers["retry-after"]) >= 1

@@ -251,6 +251,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    "summarize-traces": {
+        "task": "ingest.tasks.summarize_traces",
+        "schedule": 1.0,
+        "options": {"expires": 1.0},
+    },
     "sync-registry": {
         "task": "registry.tasks.sync_registry",
         "schedule": 2.0,

@@ -1,4 +1,4 @@
-"""The Celery tasks of the intake: write a sealed batch, and rescue what nobody is at work on."""
+"""The Celery tasks of the intake: write a sealed batch, summarize its traces, and rescue what nobody is at work on."""
 
 import logging
 import random
@@ -14,6 +14,7 @@ from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable
 from ingest.delivery import deliver
 from ingest.holds import HoldLost
 from ingest.queue import SealedBatches, connect
+from ingest.summary_schedule import keep_up, summarized
 from ingest.trial import TrialUndecided
 
 logger = get_task_logger(__name__)
@@ -41,7 +42,8 @@ def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
     if batch is None:
         return
     try:
-        deliver(queue.client, batch_id, batch)
+        with summarized(queue.client, batch_id):
+            deliver(queue.client, batch_id, batch)
     except HoldLost as error:
         logger.warning("%s", error)
         return
@@ -53,6 +55,19 @@ def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
         logger.log(level, "Batch %s is not stored, next try in %.0f s: %s", batch_id, delay, error)
         raise self.retry(countdown=delay) from error
     queue.discard(batch_id)
+    summarize_traces()
+
+
+@shared_task
+def summarize_traces() -> None:
+    """Bring the summaries of traces up to what was written; a store that is away is a line in the log.
+
+    What is due stays due, and beat calls each second.
+    """
+    try:
+        keep_up(sealed_batches().client)
+    except ClickHouseError as error:
+        logger.warning("The summaries of traces are not up to date, the next run tries again: %s", error)
 
 
 @shared_task

@@ -15,6 +15,7 @@ from axonize.clickhouse.client import get_client
 from ingest import writer
 from ingest.intake import Verdict, examine
 from ingest.queue import OpenBatch, QueueDepth, SealedBatches, connect, connect_async
+from ingest.summary_schedule import RESTING, keep_up, summarized
 from ingest.tasks import new_batch_id, write_batch
 
 Ingest = Callable[..., list[Verdict]]
@@ -78,8 +79,11 @@ def ingest(clickhouse: Client, queue: redis.Redis) -> Ingest:  # noqa: ARG001  e
             sealed = SealedBatches(connect())
             frames = sealed.claim(batch_id)
             assert frames is not None
-            writer.write(batch_id=batch_id, frames=frames)
+            with summarized(sealed.client, batch_id):
+                writer.write(batch_id=batch_id, frames=frames)
             assert sealed.discard(batch_id)
+            sealed.client.delete(RESTING)
+            assert keep_up(sealed.client)
         return verdicts
 
     return send
@@ -96,6 +100,8 @@ def drain(clickhouse: Client, queue: redis.Redis) -> Drain:  # noqa: ARG001  emp
         batches = [name.decode() for name in queue.zrange("axonize:sealed", 0, -1) if isinstance(name, bytes)]
         for batch_id in batches:
             write_batch(batch_id)
+        queue.delete(RESTING)
+        keep_up(sealed.client)
         assert sealed.depth() == QueueDepth(sealed_batches=0, queued_bytes=0)
         return len(batches)
 

@@ -83,10 +83,12 @@ def query(
     return list(result.named_results())
 
 
-def command(sql: str, parameters: Mapping[str, object] | None = None) -> None:
+def command(
+    sql: str, parameters: Mapping[str, object] | None = None, *, settings: Mapping[str, object] | None = None
+) -> None:
     """Run one statement that answers no rows. Raises ClickHouseUnavailable, ClickHouseError."""
     try:
-        get_client().command(sql, parameters=dict(parameters or {}))
+        get_client().command(sql, parameters=dict(parameters or {}), settings=dict(settings or {}))
     except Exception as error:
         raise classify(error, reading=False) from error
 

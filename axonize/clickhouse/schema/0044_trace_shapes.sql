@@ -1,0 +1,15 @@
+-- The facets of a trace, all together, are its shape. Traces have few shapes, so a filter is held against each shape and
+-- not against each trace. It answers
+--   the span-level filters of traces               which shapes are meant
+--   group_by of the analytics of traces            which groups a shape belongs to
+--   GET /analytics/overview                        which GPUs the traces ran on
+CREATE TABLE IF NOT EXISTS trace_shapes
+(
+    tenant LowCardinality(String),
+    shape UInt64,
+    facets Array(UInt64),
+    last_seen DateTime('UTC')
+)
+ENGINE = ReplacingMergeTree(last_seen)
+ORDER BY (tenant, shape)
+TTL last_seen + INTERVAL 62 DAY DELETE

@@ -1,0 +1,38 @@
+-- One row a trace, whole, in order of time, written by ingest.summaries from `traces`. It answers
+--   GET /traces                                    each filter, order and page, and how many there are
+--   GET /analytics/overview, latency, throughput   of traces
+-- A trace that grew gets a row of weight -1 with the key of the one it had, and a new one of 1. The two of one key vanish
+-- where they meet in a merge; until then who reads takes FINAL, or sums the weights. `version` is the hash of all that is
+-- told of the trace, `written_at` the run of ingest.summaries that wrote the row. For the pages of one list, which are all
+-- as of one run, a copy of what was taken back stays for a quarter of an hour, under another version: `superseded_at` is the
+-- run that took it back, and 0 in every other row.
+CREATE TABLE IF NOT EXISTS trace_summaries
+(
+    tenant LowCardinality(String),
+    start_time DateTime64(9, 'UTC') CODEC(Delta, LZ4),
+    trace_id FixedString(16),
+    version UInt64,
+    weight Int64 CODEC(Delta, LZ4),
+    written_at DateTime64(3, 'UTC') CODEC(Delta, LZ4),
+    superseded_at DateTime64(3, 'UTC') CODEC(Delta, LZ4),
+    end_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
+    duration_ns UInt64,
+    status Enum8('unset' = 0, 'ok' = 1, 'error' = 2),
+    span_count UInt64,
+    error_count UInt64,
+    shape UInt64,
+    service_name LowCardinality(String),
+    environment LowCardinality(String),
+    root_span_name LowCardinality(String),
+    models Array(LowCardinality(String)),
+    gpu_count UInt64,
+    gpu_time_ns UInt64 CODEC(ZSTD(1)),
+    tokens_input Int64,
+    tokens_output Int64,
+    cost_usd Nullable(Decimal(38, 12)) CODEC(ZSTD(1))
+)
+ENGINE = SummingMergeTree(weight)
+ORDER BY (tenant, start_time, trace_id, version)
+TTL
+    toDateTime(end_time) + INTERVAL 31 DAY DELETE,
+    toDateTime(superseded_at) + INTERVAL 15 MINUTE DELETE WHERE superseded_at > toDateTime64(0, 3, 'UTC')

@@ -1,0 +1,190 @@
+"""Brings trace_summaries up to traces: of each trace that was written to, the row that it has by now.
+
+The rows are differences: what is there with weight -1, what should be there with weight 1, and nothing where the two
+agree. So it does not matter how often a trace is looked at, nor what a run that died has left behind: the next one that
+looks at the trace puts it right.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from axonize.clickhouse.client import command, query
+from axonize.clickhouse.deletion import delete_traces
+
+MOST_TRACES_AT_ONCE: Final = 100_000
+TIMEOUT_SECONDS: Final = 60
+
+# `traces` has several rows a trace: sums and unions over them are the trace. Of the intervals in which a resource was
+# held, those that overlap count once: sorted by resource and start, each adds what lies after all before it.
+_SUMMARIZE: Final = """
+INSERT INTO trace_updates
+SELECT
+    tenant, start_time, trace_id, version,
+    sum(rows.weight) AS weight,
+    any(rows.written_at) AS written_at,
+    any(rows.end_time) AS end_time,
+    any(rows.duration_ns) AS duration_ns,
+    any(rows.status) AS status,
+    any(rows.span_count) AS span_count,
+    any(rows.error_count) AS error_count,
+    any(rows.shape) AS shape,
+    any(rows.service_name) AS service_name,
+    any(rows.environment) AS environment,
+    any(rows.root_span_name) AS root_span_name,
+    any(rows.models) AS models,
+    any(rows.gpu_count) AS gpu_count,
+    any(rows.gpu_time_ns) AS gpu_time_ns,
+    any(rows.tokens_input) AS tokens_input,
+    any(rows.tokens_output) AS tokens_output,
+    any(rows.cost_usd) AS cost_usd,
+    any(rows.facets) AS facets,
+    fromUnixTimestamp64Milli({run_ms:Int64}, 'UTC') AS run
+FROM
+(
+    SELECT
+        tenant, start_time, trace_id,
+        sipHash64(
+            tenant, trace_id, start_time, end_time, span_count, error_count, root, models, gpu_count, gpu_time_ns,
+            tokens_input, tokens_output, ifNull(cost_usd, -1), facets) AS version,
+        toInt64(1) AS weight,
+        fromUnixTimestamp64Milli({run_ms:Int64}, 'UTC') AS written_at,
+        end_time,
+        toUInt64(toUnixTimestamp64Nano(end_time) - toUnixTimestamp64Nano(start_time)) AS duration_ns,
+        multiIf(error_count > 0, 'error', root.status = 1, 'ok', 'unset') AS status,
+        span_count, error_count,
+        sipHash64(facets) AS shape,
+        root.service_name AS service_name,
+        root.environment AS environment,
+        root.name AS root_span_name,
+        models,
+        gpu_count,
+        arrayFold(
+            (union, interval) -> if(
+                interval.resource = union.2,
+                (
+                    union.1 + greatest(0, interval.end_ns - greatest(union.3, interval.start_ns)),
+                    interval.resource,
+                    greatest(union.3, interval.end_ns)
+                ),
+                (union.1 + interval.end_ns - interval.start_ns, interval.resource, interval.end_ns)),
+            intervals,
+            (toInt64(0), toUInt64(0), toInt64(0))).1 AS gpu_time_ns,
+        tokens_input, tokens_output, cost_usd, facets
+    FROM
+    (
+        SELECT
+            tenant, trace_id,
+            min(traces.start_time) AS start_time,
+            max(traces.end_time) AS end_time,
+            sum(traces.span_count) AS span_count,
+            sum(traces.error_count) AS error_count,
+            argMinMerge(first) AS root,
+            arraySort(groupUniqArrayArray(traces.models)) AS models,
+            length(arrayFilter(uuid -> uuid != '', groupUniqArrayArray(resource_uuids))) AS gpu_count,
+            arraySort(arrayFilter(
+                interval -> interval.resource != sipHash64(''),
+                groupArrayArray(gpu_intervals))) AS intervals,
+            sum(traces.tokens_input) AS tokens_input,
+            sum(traces.tokens_output) AS tokens_output,
+            sum(traces.cost_usd) AS cost_usd,
+            arraySort(groupUniqArrayArray(traces.facets)) AS facets
+        FROM traces
+        WHERE {wanted}
+        GROUP BY tenant, trace_id
+        HAVING span_count > 0
+    )
+    UNION ALL
+    SELECT
+        tenant, start_time, trace_id, version, toInt64(-1) AS weight, written_at, end_time, duration_ns, status,
+        span_count, error_count, shape, service_name, environment, root_span_name, models, gpu_count, gpu_time_ns,
+        tokens_input, tokens_output, cost_usd, [] AS facets
+    FROM trace_summaries
+    WHERE {wanted}
+        AND trace_summaries.weight > 0
+        AND superseded_at = 0
+        AND version NOT IN (SELECT version FROM trace_summaries AS taken_back WHERE taken_back.weight < 0)
+    LIMIT 1 BY tenant, trace_id, version
+) AS rows
+GROUP BY tenant, start_time, trace_id, version
+HAVING weight != 0
+"""
+_CHANGED: Final = """
+(tenant, trace_id) IN (
+    SELECT tenant, trace_id
+    FROM trace_changes
+    WHERE written_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
+        AND written_at <= fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')
+)"""
+_OF_PART: Final = "sipHash64(trace_id) % {parts:UInt64} = {number:UInt64}"
+
+_NEXT_CHANGES: Final = """
+SELECT
+    toUnixTimestamp64Milli(max(written_at)) AS until_ms,
+    count() AS changes,
+    groupUniqArrayIf(
+        (tenant, lower(hex(trace_id))),
+        (tenant, trace_id) IN (SELECT tenant, trace_id FROM deleted_traces)) AS deleted
+FROM
+(
+    SELECT tenant, trace_id, written_at
+    FROM trace_changes
+    WHERE written_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
+    ORDER BY written_at
+    LIMIT {most:UInt64}
+)
+"""
+
+
+def summarize_changes(*, of_last_ms: int) -> int:
+    """Bring up to date the traces written to in the last so many milliseconds, by ClickHouse's clock.
+
+    What was deleted and came again is deleted again. Return how many changes were looked at.
+    Raises ClickHouseUnavailable, ClickHouseError; a repetition does no harm.
+    """
+    from_ms = _clickhouse_now_ms() - of_last_ms
+    looked_at = 0
+    while True:
+        (changes,) = query(_NEXT_CHANGES, {"from_ms": from_ms, "most": MOST_TRACES_AT_ONCE})
+        if not changes["changes"]:
+            return looked_at
+        for tenant, trace_id in changes["deleted"]:
+            delete_traces(tenant=tenant, trace_ids=[trace_id])
+        _summarize(_CHANGED, {"from_ms": from_ms, "until_ms": changes["until_ms"]})
+        looked_at += changes["changes"]
+        from_ms = changes["until_ms"] + 1
+
+
+def summarize_all() -> Iterator[float]:
+    """Bring up to date every trace there is, a part of them at a time; yield the share, up to 1, that is done.
+
+    Raises ClickHouseUnavailable, ClickHouseError; a repetition does no harm.
+    """
+    (stored,) = query("SELECT count() AS rows FROM traces")
+    parts = stored["rows"] // MOST_TRACES_AT_ONCE + 1
+    for number in range(parts):
+        _summarize(_OF_PART, {"parts": parts, "number": number})
+        yield (number + 1) / parts
+
+
+def _summarize(wanted: str, parameters: Mapping[str, object]) -> None:
+    run = {"run_ms": _clickhouse_now_ms()}
+    command(
+        _SUMMARIZE.replace("{wanted}", wanted),
+        {**parameters, **run},
+        settings={
+            "max_execution_time": TIMEOUT_SECONDS,
+            "max_threads": 1,
+            # One block, so that no reader sees a trace whose old row is gone and whose new one is not there yet.
+            "min_insert_block_size_rows": 2**31,
+            "min_insert_block_size_bytes": 0,
+            "parallel_view_processing": 0,
+        },
+    )
+    # Last, for a list as of this run has to find all of it.
+    command("INSERT INTO summary_runs SELECT fromUnixTimestamp64Milli({run_ms:Int64}, 'UTC')", run)
+
+
+def _clickhouse_now_ms() -> int:
+    (row,) = query("SELECT toUnixTimestamp64Milli(now64(3)) AS now_ms")
+    now_ms: int = row["now_ms"]
+    return now_ms

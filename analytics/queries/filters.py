@@ -1,14 +1,12 @@
-"""Which spans are meant: the span-level filters of the API as conditions on `spans`, all to be met by one span."""
+"""Which spans and traces are meant: the filters of the API as conditions on the tables that hold the answers."""
 
-import math
-import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from analytics.attributes import INT64_MAX, INT64_MIN, encodings
+from analytics.queries.attribute_search import attribute_conditions
+from analytics.queries.conditions import Conditions
 
-_NUMBER: Final = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")
-_NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+STATUSES: Final = ("ok", "error", "unset")
 
 
 @dataclass(frozen=True)
@@ -25,82 +23,102 @@ class SpanFilter:
     attributes: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass
-class Conditions:
-    """SQL conditions, to be joined by AND, and the values bound to them."""
+@dataclass(frozen=True)
+class TraceFilter:
+    """What a whole trace must satisfy, times and durations in nanoseconds, and what one span of it must."""
 
-    sql: list[str] = field(default_factory=list)
-    parameters: dict[str, object] = field(default_factory=dict)
+    start_ns: int | None = None
+    end_ns: int | None = None
+    status: str | None = None
+    min_duration_ns: int | None = None
+    max_duration_ns: int | None = None
+    span: SpanFilter = field(default_factory=SpanFilter)
 
-    def add(self, sql: str, **parameters: object) -> None:
-        self.sql.append(sql)
-        self.parameters.update(parameters)
 
-
-def span_conditions(wanted: SpanFilter) -> Conditions:
-    """Return the conditions on a row of `spans`; they bind `tenant` too, which the caller provides."""
+def facet_conditions(wanted: SpanFilter) -> Conditions:
+    """Return the conditions on a row of `span_facets`, none for attributes; `tenant` is left for the caller to bind."""
     conditions = Conditions()
     for column in ("service_name", "environment", "name", "model_name"):
         value = getattr(wanted, column)
         if value is not None:
             conditions.add(f"{column} = {{{column}:String}}", **{column: value})
     if wanted.resource_uuid is not None:
-        conditions.add("has(gpus.resource_uuid, {resource_uuid:String})", resource_uuid=wanted.resource_uuid)
+        conditions.add("has(resource_uuids, {resource_uuid:String})", resource_uuid=wanted.resource_uuid)
     for column in ("physical_uuid", "node_id"):
         value = getattr(wanted, column)
         if value is not None:
             conditions.add(_gpu_condition(column), **{column: value})
-    for number, (key, value) in enumerate(wanted.attributes):
-        _add_attribute(conditions, f"attribute_{number}", key, value)
     return conditions
+
+
+def span_conditions(wanted: SpanFilter, *, tenant: str) -> Conditions:
+    """Return the conditions on a row of `spans`; they bind `tenant` too, which the caller provides.
+
+    Asks one query where there are attributes.
+    """
+    facets = facet_conditions(wanted)
+    conditions = Conditions(parameters=facets.parameters)
+    if facets.sql:
+        conditions.add(f"facet IN ({facets_sql(facets)})")
+    conditions.extend(attribute_conditions(tenant, wanted.attributes))
+    return conditions
+
+
+def trace_conditions(wanted: TraceFilter, *, tenant: str) -> Conditions:
+    """Return the conditions on a row of `trace_summaries`; they bind `tenant` too, which the caller provides.
+
+    Asks one query where there are attributes.
+    """
+    conditions = range_conditions(wanted.start_ns, wanted.end_ns)
+    if wanted.status is not None:
+        conditions.add("status = {status:String}", status=wanted.status)
+    if wanted.min_duration_ns is not None:
+        conditions.add("duration_ns >= {min_duration_ns:Int64}", min_duration_ns=wanted.min_duration_ns)
+    if wanted.max_duration_ns is not None:
+        conditions.add("duration_ns <= {max_duration_ns:Int64}", max_duration_ns=wanted.max_duration_ns)
+    if wanted.span.attributes:
+        one_span = span_conditions(wanted.span, tenant=tenant)
+        if wanted.start_ns is not None:
+            # no span starts before its trace; this leaves out the days that cannot matter
+            one_span.add("start_time >= fromUnixTimestamp64Nano({start_ns:Int64}, 'UTC')")
+        spans = " AND ".join(["tenant = {tenant:String}", *one_span.sql])
+        conditions.add(f"trace_id IN (SELECT trace_id FROM spans WHERE {spans})", **one_span.parameters)
+    else:
+        facets = facet_conditions(wanted.span)
+        if facets.sql:
+            conditions.add(f"shape IN ({shapes_sql(facets)})", **facets.parameters)
+    return conditions
+
+
+def range_conditions(start_ns: int | None, end_ns: int | None) -> Conditions:
+    """Return the conditions for start_time in [start_ns, end_ns)."""
+    conditions = Conditions()
+    if start_ns is not None:
+        conditions.add("start_time >= fromUnixTimestamp64Nano({start_ns:Int64}, 'UTC')", start_ns=start_ns)
+    if end_ns is not None:
+        conditions.add("start_time < fromUnixTimestamp64Nano({end_ns:Int64}, 'UTC')", end_ns=end_ns)
+    return conditions
+
+
+def facets_sql(conditions: Conditions) -> str:
+    """Return the SELECT of the facets that satisfy conditions on `span_facets`."""
+    return f"SELECT facet FROM span_facets WHERE {' AND '.join(['tenant = {tenant:String}', *conditions.sql])}"
+
+
+def shapes_sql(conditions: Conditions) -> str:
+    """Return the SELECT of the shapes with a facet that satisfies conditions on `span_facets`."""
+    return f"""
+        SELECT shape
+        FROM trace_shapes
+        ARRAY JOIN facets AS one_facet
+        WHERE tenant = {{tenant:String}} AND one_facet IN ({facets_sql(conditions)})"""
 
 
 def _gpu_condition(column: str) -> str:
     """Return the condition that a GPU of the span has this; where the span says nothing, the registry's word counts."""
-    return f"""(has(gpus.{column}, {{{column}:String}}) OR arrayExists(
-        (sent, resource) -> sent = '' AND has(
-            (
-                SELECT groupArray(resource_uuid) FROM dictionary('registry')
-                WHERE tenant = {{tenant:String}} AND {column} = {{{column}:String}}
-            ),
-            resource),
-        gpus.{column}, gpus.resource_uuid))"""
-
-
-def _add_attribute(conditions: Conditions, prefix: str, key: str, text: str) -> None:
-    """Add: the span or its resource has this attribute, shown in JSON by this text.
-
-    A number matches by its value (1.50 finds 1.5), so that both ways to write a whole double, 1 and 1.0, find it.
-    """
-    parameters: dict[str, object] = {f"{prefix}_key": key, f"{prefix}_string": text}
-    matches = [_match("string", prefix, "String")]
-    if text in ("true", "false"):
-        parameters[f"{prefix}_bool"] = text
-        matches.append(_match("bool", prefix, "Bool"))
-    number = _NON_FINITE.get(text) if not _NUMBER.fullmatch(text) else float(text)
-    if number is not None:
-        parameters[f"{prefix}_double"] = str(number)
-        # NaN equals nothing, itself included
-        matches.append(_match("double", prefix, "Float64", test="isNaN({value})" if math.isnan(number) else None))
-        integer = int(text) if re.fullmatch(r"-?[0-9]+", text) else int(number) if number.is_integer() else None
-        if integer is not None and INT64_MIN <= integer <= INT64_MAX:
-            parameters[f"{prefix}_int"] = integer
-            matches.append(_match("int", prefix, "Int64"))
-    encoded = encodings(text)
-    if encoded:
-        parameters[f"{prefix}_encoded"] = [value.hex() for value in encoded]
-        in_set = f"has({{{prefix}_encoded:Array(String)}}, lower(hex({{value}})))"
-        matches.append(_match("encoded", prefix, "String", test=in_set))
-    any_match = " OR ".join(matches)
-    conditions.add(
-        f"(({any_match}) OR resource_id IN "
-        f"(SELECT resource_id FROM resources WHERE tenant = {{tenant:String}} AND ({any_match})))",
-        **parameters,
-    )
-
-
-def _match(kind: str, prefix: str, clickhouse_type: str, test: str | None = None) -> str:
-    column, key = f"attributes_{kind}", f"{{{prefix}_key:String}}"
-    test = test or f"{{value}} = {{{prefix}_{kind}:{clickhouse_type}}}"
-    # a key that is absent reads as the type's default, so its presence is asked for too
-    return f"(mapContains({column}, {key}) AND {test.replace('{value}', f'{column}[{key}]')})"
+    return f"""(has({column}s, {{{column}:String}}) OR arrayExists(
+        (sent, resource) -> sent = '' AND resource IN (
+            SELECT resource_uuid
+            FROM dictionary('registry')
+            WHERE tenant = {{tenant:String}} AND {column} = {{{column}:String}}),
+        {column}s, resource_uuids))"""

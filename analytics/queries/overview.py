@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from analytics.buckets import usual_width_seconds
-from analytics.queries.filters import SpanFilter
-from analytics.queries.traces import TraceFilter, matching_traces
+from analytics.queries.conditions import Conditions
+from analytics.queries.filters import SpanFilter, TraceFilter, trace_conditions
+from analytics.queries.summary_rows import live_traces
 from analytics.times import NS_PER_SECOND
 from axonize.clickhouse import client as clickhouse
 
@@ -52,35 +53,24 @@ def overview(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter) -> Ov
     Buckets are gap-free and aligned to UTC, so the first may begin before the range; it counts only what is within.
     """
     width = usual_width_seconds(start_ns, end_ns, most=MAX_BUCKETS)
-    matching = matching_traces(
-        """
-        toUnixTimestamp64Nano(min(start_time)) AS start_ns,
-        toUnixTimestamp64Nano(max(end_time)) - start_ns AS latency_ns,
-        sum(span_count) AS trace_spans,
-        sum(error_count) > 0 AS failed,
-        groupUniqArrayArray(resource_uuids) AS trace_resources,
-        sum(tokens_input) AS trace_tokens_input,
-        sum(tokens_output) AS trace_tokens_output,
-        sum(cost_usd) AS trace_cost_usd
-        """,
-        TraceFilter(start_ns=start_ns, end_ns=end_ns, span=span),
-    )
+    matching = trace_conditions(TraceFilter(start_ns=start_ns, end_ns=end_ns, span=span), tenant=tenant)
+    columns = "start_time, duration_ns, span_count, error_count, tokens_input, tokens_output, cost_usd"
     # With grouping sets each row is a bucket but for one, the whole range; there `is_total` is 1.
     rows = clickhouse.query(
         f"""
         SELECT
-            intDiv(start_ns, {{width_ns:Int64}}) AS bucket,
+            intDiv(toUnixTimestamp64Nano(start_time), {{width_ns:Int64}}) AS bucket,
             grouping(bucket) AS is_total,
             count() AS traces,
-            countIf(failed) AS error_traces,
-            avg(latency_ns) AS avg_latency_ns,
-            quantilesExactInclusive(0.5, 0.95, 0.99)(latency_ns) AS percentiles_ns,
-            length(groupUniqArrayArray(trace_resources)) AS active_gpu_count,
-            sum(trace_spans) AS total_spans,
-            sum(trace_tokens_input) AS tokens_input,
-            sum(trace_tokens_output) AS tokens_output,
-            sum(trace_cost_usd) AS cost_usd
-        FROM ({matching.select})
+            countIf(error_count > 0) AS error_traces,
+            avg(duration_ns) AS avg_latency_ns,
+            quantilesExactInclusive(0.5, 0.95, 0.99)(duration_ns) AS percentiles_ns,
+            sum(span_count) AS total_spans,
+            sum(tokens_input) AS total_tokens_input,
+            sum(tokens_output) AS total_tokens_output,
+            sum(cost_usd) AS total_cost_usd,
+            ({_count_gpus(matching)}) AS active_gpu_count
+        FROM ({live_traces(columns, matching)})
         GROUP BY GROUPING SETS ((bucket), ())
         """,
         {**matching.parameters, "tenant": tenant, "width_ns": width * NS_PER_SECOND},
@@ -97,9 +87,9 @@ def overview(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter) -> Ov
         avg_latency_ns=total["avg_latency_ns"],
         active_gpu_count=total["active_gpu_count"],
         total_spans=total["total_spans"],
-        tokens_input=total["tokens_input"],
-        tokens_output=total["tokens_output"],
-        cost_usd=total["cost_usd"] or Decimal(0),
+        tokens_input=total["total_tokens_input"],
+        tokens_output=total["total_tokens_output"],
+        cost_usd=total["total_cost_usd"] or Decimal(0),
         bucket_seconds=width,
         buckets=buckets,
     )
@@ -109,3 +99,17 @@ def _bucket(start_ns: int, row: Mapping[str, Any] | None) -> Bucket:
     if row is None:
         return Bucket(start_ns, 0, None, None, None)
     return Bucket(start_ns, row["traces"], *row["percentiles_ns"])
+
+
+def _count_gpus(matching: Conditions) -> str:
+    """Return the SELECT of how many compute resources the matching traces ran on: what their shapes' facets name."""
+    return f"""
+        SELECT uniqExact(resource_uuid)
+        FROM span_facets
+        ARRAY JOIN resource_uuids AS resource_uuid
+        WHERE tenant = {{tenant:String}}
+            AND resource_uuid != ''
+            AND facet IN (
+                SELECT arrayJoin(facets)
+                FROM trace_shapes
+                WHERE tenant = {{tenant:String}} AND shape IN ({live_traces("shape", matching)}))"""

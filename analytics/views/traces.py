@@ -20,10 +20,11 @@ from analytics.params import (
     TextField,
     page_of,
 )
+from analytics.queries.filters import TraceFilter
 from analytics.queries.span_page import span_page
 from analytics.queries.spans import MAX_SPANS, SpanMatch, whole_spans
 from analytics.queries.summaries import TraceSummary, summarize
-from analytics.queries.traces import ORDERS, TraceFilter, find_traces
+from analytics.queries.traces import ORDERS, find_traces
 from analytics.serializers import (
     STATUSES,
     SpanPageSerializer,
@@ -81,9 +82,8 @@ def trace_list(request: Request) -> Response:
         span=span_filter(parameters),
     )
     found = find_traces(tenant=tenant, wanted=wanted, order_by=parameters["order_by"], page=page)
-    traces = summarize(tenant=tenant, trace_ids=found.trace_ids)
     answer = {
-        "traces": traces,
+        "traces": found.traces,
         "total": found.total,
         "limit": page.limit,
         "offset": page.offset,

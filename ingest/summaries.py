@@ -95,15 +95,12 @@ FROM
     )
     UNION ALL
     SELECT
-        tenant, start_time, trace_id, version, toInt64(-1) AS weight, written_at, end_time, duration_ns, status,
-        span_count, error_count, shape, service_name, environment, root_span_name, models, gpu_count, gpu_time_ns,
-        tokens_input, tokens_output, cost_usd, [] AS facets
+        tenant, start_time, trace_id, version, -trace_summaries.weight AS weight, written_at, end_time, duration_ns,
+        status, span_count, error_count, shape, service_name, environment, root_span_name, models, gpu_count,
+        gpu_time_ns, tokens_input, tokens_output, cost_usd, [] AS facets
     FROM trace_summaries
     WHERE {wanted}
-        AND trace_summaries.weight > 0
         AND superseded_at = 0
-        AND version NOT IN (SELECT version FROM trace_summaries AS taken_back WHERE taken_back.weight < 0)
-    LIMIT 1 BY tenant, trace_id, version
 ) AS rows
 GROUP BY tenant, start_time, trace_id, version
 HAVING weight != 0
@@ -135,22 +132,20 @@ FROM
 """
 
 
-def summarize_changes(*, of_last_ms: int) -> int:
+def summarize_changes(*, of_last_ms: int) -> None:
     """Bring up to date the traces written to in the last so many milliseconds, by ClickHouse's clock.
 
-    What was deleted and came again is deleted again. Return how many changes were looked at.
+    What was deleted and came again is deleted again.
     Raises ClickHouseUnavailable, ClickHouseError; a repetition does no harm.
     """
     from_ms = _clickhouse_now_ms() - of_last_ms
-    looked_at = 0
     while True:
         (changes,) = query(_NEXT_CHANGES, {"from_ms": from_ms, "most": MOST_TRACES_AT_ONCE})
         if not changes["changes"]:
-            return looked_at
+            return
         for tenant, trace_id in changes["deleted"]:
             delete_traces(tenant=tenant, trace_ids=[trace_id])
         _summarize(_CHANGED, {"from_ms": from_ms, "until_ms": changes["until_ms"]})
-        looked_at += changes["changes"]
         from_ms = changes["until_ms"] + 1
 
 

@@ -57,7 +57,7 @@ def keep_up(client: redis.Redis) -> bool:
         due = client.zrange(DUE, 0, -1, withscores=True)
         if due:
             summarize_changes(of_last_ms=_now_ms(client) - int(due[0][1]) + MARGIN_MS)
-            client.zrem(DUE, *(batch_id for batch_id, _ in due))
+            client.zrem(DUE, *(entry[0] for entry in due))
         took_ms = int((time.monotonic() - began) * 1000)
         client.set(RESTING, 1, px=max(SHORTEST_REST_MS, REST_FACTOR * took_ms))
         return True

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from analytics.queries.traces import ORDERS
 from tests.analytics.conftest import Get
@@ -34,7 +35,7 @@ class Traffic:
         self._ingest(request(*(self._piece(trace_id, at) for at, trace_id in enumerate([*created, *grown]))))
         self.trace_ids += created
 
-    def _piece(self, trace_id: bytes, at: int) -> object:
+    def _piece(self, trace_id: bytes, at: int) -> Span:
         # a prime number of seconds, so that traces overtake one another in every order
         shift_ns = (at * 7919 + self._round * 104_729) % 3000 * SECOND_NS
         return span(

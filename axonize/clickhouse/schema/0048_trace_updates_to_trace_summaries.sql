@@ -8,6 +8,9 @@ SELECT
 FROM trace_updates
 ARRAY JOIN if(
     trace_updates.weight > 0,
-    [(trace_updates.version, toInt64(1), toDateTime64(0, 3, 'UTC'))],
-    [(trace_updates.version, toInt64(-1), toDateTime64(0, 3, 'UTC')), (bitNot(trace_updates.version), toInt64(1), run)]
+    [(trace_updates.version, trace_updates.weight, toDateTime64(0, 3, 'UTC'))],
+    [
+        (trace_updates.version, trace_updates.weight, toDateTime64(0, 3, 'UTC')),
+        (bitNot(trace_updates.version), toInt64(1), run)
+    ]
 ) AS entry

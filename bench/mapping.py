@@ -48,6 +48,7 @@ def main() -> None:
         stored_bytes = engine.query(
             "SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'axonize'", "TSV"
         )
+        engine.close()  # whose merges would go on writing into the folder
         counted = microseconds[1:]
         print(f"{spans:,} spans a batch of {batch.stat().st_size:,} bytes, {options.batches} batches")
         print(

@@ -6,11 +6,6 @@ from typing import Any, Final
 from analytics.queries.conditions import Conditions
 from analytics.queries.summaries import TraceSummary
 
-# Of a row, what summary_of and the orders of lists need.
-STORED_COLUMNS: Final = """
-    start_time, end_time, trace_id, duration_ns, service_name, environment, root_span_name, status, span_count,
-    error_count, models, gpu_count, gpu_time_ns, tokens_input, tokens_output, cost_usd
-"""
 SUMMARY_COLUMNS: Final = """
     lower(hex(trace_id)) AS id,
     toUnixTimestamp64Nano(start_time) AS start_ns,

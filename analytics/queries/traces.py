@@ -1,6 +1,7 @@
 """Which traces match? A page of them in the order asked for, and how many there are, as of one moment."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -9,7 +10,7 @@ from analytics.params import Page
 from analytics.queries.conditions import Conditions
 from analytics.queries.filters import TraceFilter, trace_conditions
 from analytics.queries.summaries import TraceSummary
-from analytics.queries.summary_rows import STORED_COLUMNS, SUMMARY_COLUMNS, summary_of
+from analytics.queries.summary_rows import SUMMARY_COLUMNS, summary_of
 from axonize.clickhouse import client as clickhouse
 
 
@@ -31,53 +32,122 @@ ORDERS: Final[dict[str, tuple[str, str]]] = {
     # a cost that nobody sent sorts below every cost
     "cost_usd": ("ifNull(cost_usd, toDecimal128(-1, 12))", "{after_key:Decimal(38, 12)}"),
 }
-
 _AFTER_ID: Final = "toFixedString(unhex({after_id:String}), 16)"
-# Of a trace that grew there are two rows that cancel each other out, next to one another; few traces grew just now.
-_ROWS_PER_TRACE: Final = 2
+# A trace that grew has two rows more, next to one another, that cancel each other out; few traces grew just now.
+_MORE_ROWS_FIRST: Final = 20
 _TRIES: Final = 4
+_ROWS_PER_TRY: Final = 4
+
+# The value that a row is sorted by, as a cursor carries it, and its trace's id in hex.
+Key = tuple[int | str, str]
 
 
 def find_traces(*, tenant: str, wanted: TraceFilter, order_by: str, page: Page) -> TracePage:
     """Return a page of the traces that match; `order_by` is a key of ORDERS, `-` before it for descending.
 
     The pages that follow one another by cursor are all as of the moment of the first, for the quarter of an hour that
-    former rows are kept. Three queries, one before them where attributes are asked for, and a second try at the last
+    former rows are kept. Three queries, one more each for attributes and for an offset, and another try at the last one
     where very many of the traces at the page's place grew just now.
     """
     matching = trace_conditions(wanted, tenant=tenant)
-    key, after_key = ORDERS[order_by.removeprefix("-")]
-    descending = order_by.startswith("-")
-    as_of_ms, *after_row = page.after or (_last_run_ms(),)
-    parameters = {"tenant": tenant, "as_of_ms": as_of_ms, **matching.parameters}
-    after = Conditions()
-    if after_row:
-        after_value, after_id = after_row
-        after.add(
-            f"({key}, trace_id) {'<' if descending else '>'} ({after_key}, {_AFTER_ID})",
-            after_key=after_value,
-            after_id=after_id,
-        )
-        if key == "start_time":  # the same for the primary key, which a pair is no condition on
-            after.add(f"start_time {'<=' if descending else '>='} {after_key}")
-    total = _count(matching, parameters)
-    expected = max(0, min(page.limit + 2, total - page.offset))
-    rows: list[dict[str, Any]] = []
-    reach = page.skip + expected
-    for _ in range(_TRIES if expected else 0):
-        reach *= _ROWS_PER_TRACE
-        bounds = {"reach": reach, "rows": page.limit + 2, "skip": page.skip}
-        rows = _page(matching, after, f"{key} {'DESC' if descending else 'ASC'}", {**parameters, **bounds})
-        # else the last row's counterpart may lie beyond the reach
-        if len(rows) == expected:
-            break
-    shown = [summary_of(row) for row in rows[: page.limit]]
-    more = len(rows) > page.limit
+    as_of_ms, *key = page.after or (_last_run_ms(),)
+    rows = _Rows(matching, order_by, {"tenant": tenant, "as_of_ms": as_of_ms, **matching.parameters})
+    after: Key | None = (key[0], key[1]) if key else None
+    total = rows.count()
+    expected = max(0, min(page.limit + 1, total - page.offset))
+    if expected and page.skip:
+        after = rows.key_of(page.skip)
+        expected = 0 if after is None else expected
+    found = [summary_of(row) for row in rows.read(expected, after)]
+    shown = found[: page.limit]
     return TracePage(
         traces=shown,
         total=total,
-        next=page.next([as_of_ms, _sort_value(order_by, shown[-1]), shown[-1].trace_id]) if more else None,
+        next=page.next([as_of_ms, *_key(order_by, shown[-1])]) if len(found) > page.limit else None,
     )
+
+
+class _Rows:
+    """The rows of trace_summaries that match as of one run, in one order."""
+
+    def __init__(self, matching: Conditions, order_by: str, parameters: Mapping[str, object]) -> None:
+        as_of = "fromUnixTimestamp64Milli({as_of_ms:Int64}, 'UTC')"
+        there = f"written_at <= {as_of} AND (superseded_at = 0 OR superseded_at > {as_of})"
+        self._there = Conditions([*matching.sql, there])
+        self._parameters = parameters
+        self._key, self._after_key = ORDERS[order_by.removeprefix("-")]
+        self._descending = order_by.startswith("-")
+        direction = "DESC" if self._descending else "ASC"
+        self._order = f"{self._key} {direction}, trace_id {direction}, version {direction}"
+
+    def count(self) -> int:
+        (row,) = clickhouse.query(
+            f"SELECT sum(weight) AS total FROM trace_summaries WHERE {self._there.where()}", self._parameters
+        )
+        total: int = row["total"]
+        return total
+
+    def read(self, count: int, after: Key | None) -> list[dict[str, Any]]:
+        """Return the first `count` rows after a key, or fewer where there are no more."""
+        live: list[dict[str, Any]] = []
+        reach = count + _MORE_ROWS_FIRST
+        for _ in range(_TRIES if count else 0):
+            rows = self._query(f"{SUMMARY_COLUMNS}, version, weight", reach, after)
+            live = _live(rows)
+            # where the reach ends, a row may stand without its counterpart
+            if len(live) > count or len(rows) < reach:
+                break
+            reach *= _ROWS_PER_TRY
+        return live[:count]
+
+    def key_of(self, number: int) -> Key | None:
+        """Return the key of the row of this number, from 1; None where that and another one after it can't be found."""
+        as_cursor = "toUnixTimestamp64Nano(start_time)" if self._key == "start_time" else self._key
+        direction = "DESC" if self._descending else "ASC"
+        reach = number + _MORE_ROWS_FIRST
+        for _ in range(_TRIES):
+            rows = clickhouse.query(
+                f"""
+                SELECT sort_key, lower(hex(trace_id)) AS id
+                FROM
+                (
+                    SELECT {as_cursor} AS sort_key, trace_id, version, weight
+                    FROM trace_summaries
+                    WHERE {self._there.where()}
+                    ORDER BY {self._order}
+                    LIMIT {{reach:UInt64}}
+                )
+                GROUP BY sort_key, trace_id, version
+                HAVING sum(weight) > 0
+                ORDER BY sort_key {direction}, trace_id {direction}
+                LIMIT 2 OFFSET {{before:UInt64}}
+                """,
+                {**self._parameters, "reach": reach, "before": number - 1},
+            )
+            # with a row after it, its counterpart is not beyond the reach
+            if len(rows) > 1:
+                value = rows[0]["sort_key"]
+                return str(value) if isinstance(value, Decimal) else int(value), rows[0]["id"]
+            reach *= _ROWS_PER_TRY
+        return None
+
+    def _query(self, columns: str, reach: int, after: Key | None) -> list[dict[str, Any]]:
+        where, parameters = Conditions([*self._there.sql]), {**self._parameters, "reach": reach}
+        if after is not None:
+            where.add(f"({self._key}, trace_id) {'<' if self._descending else '>'} ({self._after_key}, {_AFTER_ID})")
+            if self._key == "start_time":  # the same for the primary key, which a pair is no condition on
+                where.add(f"start_time {'<=' if self._descending else '>='} {self._after_key}")
+            parameters["after_key"], parameters["after_id"] = after
+        return clickhouse.query(
+            f"""
+            SELECT {columns}
+            FROM trace_summaries
+            WHERE {where.where()}
+            ORDER BY {self._order}
+            LIMIT {{reach:UInt64}}
+            """,
+            parameters,
+        )
 
 
 def _last_run_ms() -> int:
@@ -87,54 +157,21 @@ def _last_run_ms() -> int:
     return run_ms
 
 
-def _as_of(matching: Conditions) -> str:
-    """Return the conditions on the rows that were there after the run that is bound as `as_of_ms`."""
-    as_of = "fromUnixTimestamp64Milli({as_of_ms:Int64}, 'UTC')"
-    return f"{matching.where()} AND written_at <= {as_of} AND (superseded_at = 0 OR superseded_at > {as_of})"
+def _live(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows whose weights don't cancel each other out, each once."""
+    weights: Counter[int] = Counter()
+    for row in rows:
+        weights[row["version"]] += row["weight"]
+    return list({row["version"]: row for row in rows if weights[row["version"]] > 0}.values())
 
 
-def _count(matching: Conditions, parameters: Mapping[str, object]) -> int:
-    (row,) = clickhouse.query(
-        f"SELECT sum(weight) AS total FROM trace_summaries WHERE {_as_of(matching)}",
-        parameters,
-    )
-    total: int = row["total"]
-    return total
-
-
-def _page(
-    matching: Conditions, after: Conditions, order: str, parameters: Mapping[str, object]
-) -> list[dict[str, Any]]:
-    """Return the rows of the page and two more, of the first `reach` stored ones."""
-    direction = order.rpartition(" ")[2]
-    return clickhouse.query(
-        f"""
-        SELECT {SUMMARY_COLUMNS}
-        FROM
-        (
-            SELECT {STORED_COLUMNS}, version, weight
-            FROM trace_summaries
-            WHERE {_as_of(Conditions([*matching.sql, *after.sql]))}
-            ORDER BY {order}, trace_id {direction}, version {direction}
-            LIMIT {{reach:UInt64}}
-        )
-        GROUP BY {STORED_COLUMNS}, version
-        HAVING sum(weight) > 0
-        ORDER BY {order}, trace_id {direction}
-        LIMIT {{rows:UInt64}} OFFSET {{skip:UInt64}}
-        """,
-        {**parameters, **after.parameters},
-    )
-
-
-def _sort_value(order_by: str, trace: TraceSummary) -> int | str:
+def _key(order_by: str, trace: TraceSummary) -> Key:
     match order_by.removeprefix("-"):
         case "start_time":
-            return trace.start_ns
+            return trace.start_ns, trace.trace_id
         case "duration_ms":
-            return trace.duration_ns
+            return trace.duration_ns, trace.trace_id
         case "cost_usd":
-            return str(Decimal(-1) if trace.cost_usd is None else trace.cost_usd)
+            return str(Decimal(-1) if trace.cost_usd is None else trace.cost_usd), trace.trace_id
         case column:
-            value: int = getattr(trace, column)
-            return value
+            return getattr(trace, column), trace.trace_id

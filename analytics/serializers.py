@@ -5,6 +5,7 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from analytics.params import MillisecondsField, TimeField
+from analytics.queries.summaries import TraceSummary
 from analytics.span_rows import CANONICAL, GPU_READINGS, GPU_TEXTS, PROTOCOL, Span
 from analytics.times import format_time, milliseconds
 
@@ -157,6 +158,28 @@ class OverviewSerializer(serializers.Serializer[Any]):
     bucket_seconds = serializers.IntegerField(help_text="The width of the buckets of both series.")
     throughput_series = ThroughputPointSerializer(many=True, source="buckets")
     latency_series = LatencyPointSerializer(many=True, source="buckets")
+
+
+def summary_json(trace: TraceSummary) -> dict[str, Any]:
+    """Return what TraceSummarySerializer documents; by hand, for a page has up to a thousand of them."""
+    return {
+        "trace_id": trace.trace_id,
+        "start_time": format_time(trace.start_ns),
+        "end_time": format_time(trace.end_ns),
+        "duration_ms": milliseconds(trace.duration_ns),
+        "service_name": trace.service_name,
+        "environment": trace.environment,
+        "span_count": trace.span_count,
+        "error_count": trace.error_count,
+        "root_span_name": trace.root_span_name,
+        "status": trace.status,
+        "models": trace.models,
+        "tokens_input": trace.tokens_input,
+        "tokens_output": trace.tokens_output,
+        "gpu_count": trace.gpu_count,
+        "gpu_time_ms": milliseconds(trace.gpu_time_ns),
+        "cost_usd": None if trace.cost_usd is None else float(trace.cost_usd),
+    }
 
 
 def span_json(span: Span, *, self_time_ns: int) -> dict[str, Any]:

@@ -28,6 +28,7 @@ SELECT
     any(rows.span_count) AS span_count,
     any(rows.error_count) AS error_count,
     any(rows.shape) AS shape,
+    any(rows.flow) AS flow,
     any(rows.service_name) AS service_name,
     any(rows.environment) AS environment,
     any(rows.root_span_name) AS root_span_name,
@@ -38,6 +39,7 @@ SELECT
     any(rows.tokens_output) AS tokens_output,
     any(rows.cost_usd) AS cost_usd,
     any(rows.facets) AS facets,
+    any(rows.operations) AS operations,
     fromUnixTimestamp64Milli({run_ms:Int64}, 'UTC') AS run
 FROM
 (
@@ -53,6 +55,7 @@ FROM
         multiIf(error_count > 0, 'error', root.status = 1, 'ok', 'unset') AS status,
         span_count, error_count,
         sipHash64(facets) AS shape,
+        sipHash64(operations) AS flow,
         root.service_name AS service_name,
         root.environment AS environment,
         root.name AS root_span_name,
@@ -69,7 +72,7 @@ FROM
                 (union.1 + interval.end_ns - interval.start_ns, interval.resource, interval.end_ns)),
             intervals,
             (toInt64(0), toUInt64(0), toInt64(0))).1 AS gpu_time_ns,
-        tokens_input, tokens_output, cost_usd, facets
+        tokens_input, tokens_output, cost_usd, facets, operations
     FROM
     (
         SELECT
@@ -87,7 +90,8 @@ FROM
             sum(traces.tokens_input) AS tokens_input,
             sum(traces.tokens_output) AS tokens_output,
             sum(traces.cost_usd) AS cost_usd,
-            arraySort(groupUniqArrayArray(traces.facets)) AS facets
+            arraySort(groupUniqArrayArray(traces.facets)) AS facets,
+            arraySort(groupUniqArrayArray(traces.operations)) AS operations
         FROM traces
         WHERE {wanted}
         GROUP BY tenant, trace_id
@@ -96,8 +100,8 @@ FROM
     UNION ALL
     SELECT
         tenant, start_time, trace_id, version, -trace_summaries.weight AS weight, written_at, end_time, duration_ns,
-        status, span_count, error_count, shape, service_name, environment, root_span_name, models, gpu_count,
-        gpu_time_ns, tokens_input, tokens_output, cost_usd, [] AS facets
+        status, span_count, error_count, shape, flow, service_name, environment, root_span_name, models, gpu_count,
+        gpu_time_ns, tokens_input, tokens_output, cost_usd, [] AS facets, [] AS operations
     FROM trace_summaries
     WHERE {wanted}
         AND superseded_at = 0

@@ -81,12 +81,14 @@ def trace_conditions(wanted: TraceFilter, *, tenant: str) -> Conditions:
         if wanted.start_ns is not None:
             # no span starts before its trace; this leaves out the days that cannot matter
             one_span.add("start_time >= fromUnixTimestamp64Nano({start_ns:Int64}, 'UTC')")
-        spans = " AND ".join(["tenant = {tenant:String}", *one_span.sql])
-        conditions.add(f"trace_id IN (SELECT trace_id FROM spans WHERE {spans})", **one_span.parameters)
+        in_spans = f"trace_id IN (SELECT trace_id FROM spans WHERE {one_span.where()})"
+        conditions.add(in_spans, **one_span.parameters)
     else:
         facets = facet_conditions(wanted.span)
         if facets.sql:
-            conditions.add(f"shape IN ({shapes_sql(facets)})", **facets.parameters)
+            gpu = (wanted.span.resource_uuid, wanted.span.physical_uuid, wanted.span.node_id)
+            of_gpus = any(value is not None for value in gpu)
+            conditions.add(_in_shapes(facets) if of_gpus else _in_flows(facets), **facets.parameters)
     return conditions
 
 
@@ -102,16 +104,19 @@ def range_conditions(start_ns: int | None, end_ns: int | None) -> Conditions:
 
 def facets_sql(conditions: Conditions) -> str:
     """Return the SELECT of the facets that satisfy conditions on `span_facets`."""
-    return f"SELECT facet FROM span_facets WHERE {' AND '.join(['tenant = {tenant:String}', *conditions.sql])}"
+    return f"SELECT facet FROM span_facets WHERE {conditions.where()}"
 
 
-def shapes_sql(conditions: Conditions) -> str:
-    """Return the SELECT of the shapes with a facet that satisfies conditions on `span_facets`."""
-    return f"""
-        SELECT shape
-        FROM trace_shapes
-        ARRAY JOIN facets AS one_facet
-        WHERE tenant = {{tenant:String}} AND one_facet IN ({facets_sql(conditions)})"""
+def _in_shapes(facets: Conditions) -> str:
+    return f"""shape IN (
+        SELECT shape FROM facet_shapes WHERE tenant = {{tenant:String}} AND facet IN ({facets_sql(facets)}))"""
+
+
+def _in_flows(facets: Conditions) -> str:
+    """Return the same for a filter that asks for no GPU, in terms of which there is less to look up."""
+    operations = f"SELECT operation FROM span_facets WHERE {facets.where()}"
+    return f"""flow IN (
+        SELECT flow FROM operation_flows WHERE tenant = {{tenant:String}} AND operation IN ({operations}))"""
 
 
 def _gpu_condition(column: str) -> str:

@@ -16,11 +16,18 @@ SUMMARY_COLUMNS: Final = """
 
 
 def live_traces(columns: str, matching: Conditions) -> str:
-    """Return the SELECT of one row for each trace that matches; it binds `tenant` too, which the caller provides."""
+    """Return the SELECT of one row for each trace that matches; it binds `tenant` too, which the caller provides.
+
+    A row that was taken back is left out until a merge finds both; its time is the same, so the range holds for both.
+    """
+    in_range = Conditions([condition for condition in matching.sql if condition.startswith("start_time ")])
     return f"""
         SELECT {columns}
-        FROM trace_summaries FINAL
-        WHERE {matching.where()} AND weight > 0 AND superseded_at = 0"""
+        FROM trace_summaries
+        WHERE {matching.where()}
+            AND weight > 0
+            AND superseded_at = 0
+            AND version NOT IN (SELECT version FROM trace_summaries WHERE {in_range.where()} AND weight < 0)"""
 
 
 def summary_of(row: Mapping[str, Any]) -> TraceSummary:

@@ -23,37 +23,40 @@ class TracePage:
     next: str | None
 
 
-# The column of each order, and the SQL that brings its value back from a cursor.
+# The column of each order, and the type that brings its value back from a cursor. Equals are in order of time, then id.
 ORDERS: Final[dict[str, tuple[str, str]]] = {
-    "start_time": ("start_time", "fromUnixTimestamp64Nano({after_key:Int64}, 'UTC')"),
-    "duration_ms": ("duration_ns", "{after_key:UInt64}"),
-    "error_count": ("error_count", "{after_key:UInt64}"),
-    "span_count": ("span_count", "{after_key:UInt64}"),
+    "start_time": ("toUnixTimestamp64Nano(start_time)", "Int64"),
+    "duration_ms": ("duration_ns", "UInt64"),
+    "error_count": ("error_count", "UInt64"),
+    "span_count": ("span_count", "UInt64"),
     # a cost that nobody sent sorts below every cost
-    "cost_usd": ("ifNull(cost_usd, toDecimal128(-1, 12))", "{after_key:Decimal(38, 12)}"),
+    "cost_usd": ("ifNull(cost_usd, toDecimal128(-1, 12))", "Decimal(38, 12)"),
 }
-_AFTER_ID: Final = "toFixedString(unhex({after_id:String}), 16)"
 # A trace that grew has two rows more, next to one another, that cancel each other out; few traces grew just now.
 _MORE_ROWS_FIRST: Final = 20
 _TRIES: Final = 4
 _ROWS_PER_TRY: Final = 4
 
-# The value that a row is sorted by, as a cursor carries it, and its trace's id in hex.
-Key = tuple[int | str, str]
+_AFTER_START: Final = "fromUnixTimestamp64Nano({after_start_ns:Int64}, 'UTC')"
+_AFTER_ID: Final = "toFixedString(unhex({after_id:String}), 16)"
+
+# What a row is sorted by, as a cursor carries it: the order's value, its start in nanoseconds, its trace's id in hex.
+Key = tuple[int | str, int, str]
 
 
 def find_traces(*, tenant: str, wanted: TraceFilter, order_by: str, page: Page) -> TracePage:
     """Return a page of the traces that match; `order_by` is a key of ORDERS, `-` before it for descending.
 
     The pages that follow one another by cursor are all as of the moment of the first, for the quarter of an hour that
-    former rows are kept. Three queries, one more each for attributes and for an offset, and another try at the last one
-    where very many of the traces at the page's place grew just now.
+    former rows are kept. Three queries for the first page and one for each that follows, one more each for attributes
+    and for an offset, and another try where very many of the traces at the page's place grew just now.
     """
     matching = trace_conditions(wanted, tenant=tenant)
-    as_of_ms, *key = page.after or (_last_run_ms(),)
+    as_of_ms, total, *key = page.after or (_last_run_ms(), None)
     rows = _Rows(matching, order_by, {"tenant": tenant, "as_of_ms": as_of_ms, **matching.parameters})
-    after: Key | None = (key[0], key[1]) if key else None
-    total = rows.count()
+    if total is None:
+        total = rows.count()
+    after: Key | None = (key[0], key[1], key[2]) if key else None
     expected = max(0, min(page.limit + 1, total - page.offset))
     if expected and page.skip:
         after = rows.key_of(page.skip)
@@ -63,7 +66,7 @@ def find_traces(*, tenant: str, wanted: TraceFilter, order_by: str, page: Page) 
     return TracePage(
         traces=shown,
         total=total,
-        next=page.next([as_of_ms, *_key(order_by, shown[-1])]) if len(found) > page.limit else None,
+        next=page.next([as_of_ms, total, *_key(order_by, shown[-1])]) if len(found) > page.limit else None,
     )
 
 
@@ -75,10 +78,15 @@ class _Rows:
         there = f"written_at <= {as_of} AND (superseded_at = 0 OR superseded_at > {as_of})"
         self._there = Conditions([*matching.sql, there])
         self._parameters = parameters
-        self._key, self._after_key = ORDERS[order_by.removeprefix("-")]
-        self._descending = order_by.startswith("-")
-        direction = "DESC" if self._descending else "ASC"
-        self._order = f"{self._key} {direction}, trace_id {direction}, version {direction}"
+        self._by_time = order_by.removeprefix("-") == "start_time"
+        self._value, self._type = ORDERS[order_by.removeprefix("-")]
+        self._direction, self._beyond = ("DESC", "<") if order_by.startswith("-") else ("ASC", ">")
+        columns = (
+            ("start_time", "trace_id", "version")
+            if self._by_time
+            else (self._value, "start_time", "trace_id", "version")
+        )
+        self._order = ", ".join(f"{column} {self._direction}" for column in columns)
 
     def count(self) -> int:
         (row,) = clickhouse.query(
@@ -90,9 +98,19 @@ class _Rows:
     def read(self, count: int, after: Key | None) -> list[dict[str, Any]]:
         """Return the first `count` rows after a key, or fewer where there are no more."""
         live: list[dict[str, Any]] = []
+        where = self._beyond_key(after)
         reach = count + _MORE_ROWS_FIRST
         for _ in range(_TRIES if count else 0):
-            rows = self._query(f"{SUMMARY_COLUMNS}, version, weight", reach, after)
+            rows = clickhouse.query(
+                f"""
+                SELECT {SUMMARY_COLUMNS}, version, weight
+                FROM trace_summaries
+                WHERE {where.where()} {"" if self._by_time else f"AND {self._within_reach(where)}"}
+                ORDER BY {self._order}
+                LIMIT {{reach:UInt64}}
+                """,
+                {**self._parameters, **where.parameters, "reach": reach},
+            )
             live = _live(rows)
             # where the reach ends, a row may stand without its counterpart
             if len(live) > count or len(rows) < reach:
@@ -102,52 +120,67 @@ class _Rows:
 
     def key_of(self, number: int) -> Key | None:
         """Return the key of the row of this number, from 1; None where that and another one after it can't be found."""
-        as_cursor = "toUnixTimestamp64Nano(start_time)" if self._key == "start_time" else self._key
-        direction = "DESC" if self._descending else "ASC"
         reach = number + _MORE_ROWS_FIRST
         for _ in range(_TRIES):
             rows = clickhouse.query(
                 f"""
-                SELECT sort_key, lower(hex(trace_id)) AS id
+                SELECT
+                    {self._value} AS value,
+                    toUnixTimestamp64Nano(start_time) AS start_ns,
+                    lower(hex(trace_id)) AS id
                 FROM
                 (
-                    SELECT {as_cursor} AS sort_key, trace_id, version, weight
+                    SELECT *
                     FROM trace_summaries
                     WHERE {self._there.where()}
                     ORDER BY {self._order}
                     LIMIT {{reach:UInt64}}
                 )
-                GROUP BY sort_key, trace_id, version
+                GROUP BY value, start_time, trace_id, version
                 HAVING sum(weight) > 0
-                ORDER BY sort_key {direction}, trace_id {direction}
+                ORDER BY value {self._direction}, start_time {self._direction}, trace_id {self._direction}
                 LIMIT 2 OFFSET {{before:UInt64}}
                 """,
                 {**self._parameters, "reach": reach, "before": number - 1},
             )
             # with a row after it, its counterpart is not beyond the reach
             if len(rows) > 1:
-                value = rows[0]["sort_key"]
-                return str(value) if isinstance(value, Decimal) else int(value), rows[0]["id"]
+                value = rows[0]["value"]
+                return str(value) if isinstance(value, Decimal) else int(value), rows[0]["start_ns"], rows[0]["id"]
             reach *= _ROWS_PER_TRY
         return None
 
-    def _query(self, columns: str, reach: int, after: Key | None) -> list[dict[str, Any]]:
-        where, parameters = Conditions([*self._there.sql]), {**self._parameters, "reach": reach}
-        if after is not None:
-            where.add(f"({self._key}, trace_id) {'<' if self._descending else '>'} ({self._after_key}, {_AFTER_ID})")
-            if self._key == "start_time":  # the same for the primary key, which a pair is no condition on
-                where.add(f"start_time {'<=' if self._descending else '>='} {self._after_key}")
-            parameters["after_key"], parameters["after_id"] = after
-        return clickhouse.query(
-            f"""
-            SELECT {columns}
-            FROM trace_summaries
-            WHERE {where.where()}
-            ORDER BY {self._order}
-            LIMIT {{reach:UInt64}}
-            """,
-            parameters,
-        )
+    def _beyond_key(self, after: Key | None) -> Conditions:
+        where = Conditions([*self._there.sql])
+        if after is None:
+            return where
+        columns, values = "start_time, trace_id", f"{_AFTER_START}, {_AFTER_ID}"
+        if self._by_time:  # the same again for the primary key, which a pair is no condition on
+            where.add(f"start_time {self._beyond}= {_AFTER_START}")
+        else:
+            columns, values = f"{self._value}, {columns}", f"{{after_value:{self._type}}}, {values}"
+            where.parameters["after_value"] = after[0]
+        where.add(f"({columns}) {self._beyond} ({values})", after_start_ns=after[1], after_id=after[2])
+        return where
+
+    def _within_reach(self, where: Conditions) -> str:
+        """Return the condition that a row is not beyond the last one in reach, by the two columns that cost little.
+
+        So the others, ids above all, are read of these rows only and not of all that match.
+        """
+        backwards = "ASC" if self._direction == "DESC" else "DESC"
+        return f"""({self._value}, start_time) {">" if self._direction == "DESC" else "<"}= (
+            SELECT (value, start)
+            FROM
+            (
+                SELECT {self._value} AS value, start_time AS start
+                FROM trace_summaries
+                WHERE {where.where()}
+                ORDER BY value {self._direction}, start {self._direction}
+                LIMIT {{reach:UInt64}}
+            )
+            ORDER BY value {backwards}, start {backwards}
+            LIMIT 1)"""
 
 
 def _last_run_ms() -> int:
@@ -168,10 +201,11 @@ def _live(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def _key(order_by: str, trace: TraceSummary) -> Key:
     match order_by.removeprefix("-"):
         case "start_time":
-            return trace.start_ns, trace.trace_id
+            value: int | str = trace.start_ns
         case "duration_ms":
-            return trace.duration_ns, trace.trace_id
+            value = trace.duration_ns
         case "cost_usd":
-            return str(Decimal(-1) if trace.cost_usd is None else trace.cost_usd), trace.trace_id
+            value = str(Decimal(-1) if trace.cost_usd is None else trace.cost_usd)
         case column:
-            return getattr(trace, column), trace.trace_id
+            value = getattr(trace, column)
+    return value, trace.start_ns, trace.trace_id

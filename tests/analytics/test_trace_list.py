@@ -161,7 +161,10 @@ def test_pages_followed_by_cursor_are_the_whole_list_in_order(get: Get, subtests
         for order_by in (order, f"-{order}"):
             with subtests.test(order_by=order_by):
                 whole = get("/traces", order_by=order_by, limit=1000)["traces"]
-                keys = [(-1 if trace[order] is None else trace[order], trace["trace_id"]) for trace in whole]
+                keys = [
+                    (-1 if trace[order] is None else trace[order], trace["start_time"], trace["trace_id"])
+                    for trace in whole
+                ]
                 assert keys == sorted(keys, reverse=order_by.startswith("-"))
                 assert len(whole) == 12
                 assert followed(get, order_by) == whole

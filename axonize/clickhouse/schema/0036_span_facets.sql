@@ -1,11 +1,12 @@
 -- One row a facet once merged: what the spans that share it have in common. It answers
 --   the span-level filters of traces and spans     which facets are meant, GROUP BY facet
 --   group_by of the analytics                      which groups a facet belongs to
--- The three arrays are the GPUs of such a span, in its order.
+-- The three arrays are the GPUs of such a span, in its order; all but the GPUs, in one number, is its operation.
 CREATE TABLE IF NOT EXISTS span_facets
 (
     tenant LowCardinality(String),
     facet UInt64,
+    operation UInt64,
     service_name LowCardinality(String),
     environment LowCardinality(String),
     name LowCardinality(String),

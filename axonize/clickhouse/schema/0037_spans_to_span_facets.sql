@@ -3,6 +3,7 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS spans_to_span_facets TO span_facets AS
 SELECT
     tenant,
     facet,
+    any(sipHash64(spans.service_name, spans.environment, spans.name, spans.model_name)) AS operation,
     any(spans.service_name) AS service_name,
     any(spans.environment) AS environment,
     any(spans.name) AS name,

@@ -18,6 +18,7 @@ SELECT
     sum(ifNull(spans.tokens_output, 0)) AS tokens_output,
     sum(spans.cost_usd) AS cost_usd,
     groupUniqArray(facet) AS facets,
+    groupUniqArray(sipHash64(service_name, environment, name, model_name)) AS operations,
     groupArrayArray(arrayMap(
         (resource_uuid, start_ns, end_ns) -> (sipHash64(resource_uuid), start_ns, end_ns),
         `gpus.resource_uuid`,

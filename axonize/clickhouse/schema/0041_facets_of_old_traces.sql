@@ -1,5 +1,5 @@
 -- For the spans that were there before: rows that add nothing but facets and intervals, and so may be added twice.
-INSERT INTO traces (tenant, trace_id, start_time, end_time, first, facets, gpu_intervals)
+INSERT INTO traces (tenant, trace_id, start_time, end_time, first, facets, operations, gpu_intervals)
 SELECT
     tenant,
     trace_id,
@@ -11,6 +11,7 @@ SELECT
             'Tuple(service_name LowCardinality(String), environment LowCardinality(String), name LowCardinality(String), status Int8)'),
         tuple(toUInt8(parent_span_id != toFixedString('', 8)), spans.start_time, span_id)),
     groupUniqArray(facet),
+    groupUniqArray(sipHash64(service_name, environment, name, model_name)),
     groupArrayArray(arrayMap(
         (resource_uuid, start_ns, end_ns) -> (sipHash64(resource_uuid), start_ns, end_ns),
         `gpus.resource_uuid`,

@@ -1,6 +1,4 @@
--- The facets of a trace, all together, are its shape. Traces have few shapes, so a filter is held against each shape and
--- not against each trace. It answers
---   the span-level filters of traces               which shapes are meant
+-- The facets of a trace, all together, are its shape; many traces share one. It answers
 --   group_by of the analytics of traces            which groups a shape belongs to
 --   GET /analytics/overview                        which GPUs the traces ran on
 CREATE TABLE IF NOT EXISTS trace_shapes

@@ -2,10 +2,10 @@
 --   GET /traces                                    each filter, order and page, and how many there are
 --   GET /analytics/overview, latency, throughput   of traces
 -- A trace that grew gets a row of weight -1 with the key of the one it had, and a new one of 1. The two of one key vanish
--- where they meet in a merge; until then who reads takes FINAL, or sums the weights. `version` is the hash of all that is
--- told of the trace, `written_at` the run of ingest.summaries that wrote the row. For the pages of one list, which are all
--- as of one run, a copy of what was taken back stays for a quarter of an hour, under another version: `superseded_at` is the
--- run that took it back, and 0 in every other row.
+-- where they meet in a merge; until then who reads leaves out both, or sums the weights. `version` is the hash of all that
+-- is told of the trace, `shape` and `flow` stand for its spans' facets and operations, and `written_at` is the run of
+-- ingest.summaries that wrote the row. For the pages of one list, which are all as of one run, a copy of what was taken back
+-- stays for a quarter of an hour, under another version: `superseded_at` is the run that took it back, 0 in all other rows.
 CREATE TABLE IF NOT EXISTS trace_summaries
 (
     tenant LowCardinality(String),
@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS trace_summaries
     span_count UInt64,
     error_count UInt64,
     shape UInt64,
+    flow UInt64,
     service_name LowCardinality(String),
     environment LowCardinality(String),
     root_span_name LowCardinality(String),

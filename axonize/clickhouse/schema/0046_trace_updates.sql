@@ -1,5 +1,5 @@
--- A way station that keeps nothing: rows of trace_summaries with the facets that their shape stands for, and the run of
--- ingest.summaries that they are from.
+-- A way station that keeps nothing: rows of trace_summaries with the facets and operations that their shape and flow stand
+-- for, and the run of ingest.summaries that they are from.
 CREATE TABLE IF NOT EXISTS trace_updates
 (
     tenant LowCardinality(String),
@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS trace_updates
     span_count UInt64,
     error_count UInt64,
     shape UInt64,
+    flow UInt64,
     service_name LowCardinality(String),
     environment LowCardinality(String),
     root_span_name LowCardinality(String),
@@ -24,6 +25,7 @@ CREATE TABLE IF NOT EXISTS trace_updates
     tokens_output Int64,
     cost_usd Nullable(Decimal(38, 12)),
     facets Array(UInt64),
+    operations Array(UInt64),
     run DateTime64(3, 'UTC')
 )
 ENGINE = Null

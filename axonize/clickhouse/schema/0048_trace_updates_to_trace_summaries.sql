@@ -1,7 +1,7 @@
--- All but the facets, which the shape stands for; and a copy of each row that is taken back.
+-- All but the facets and operations, which shape and flow stand for; and a copy of each row that is taken back.
 CREATE MATERIALIZED VIEW IF NOT EXISTS trace_updates_to_trace_summaries TO trace_summaries AS
 SELECT
-    * EXCEPT (version, weight, facets, run, entry),
+    * EXCEPT (version, weight, facets, operations, run, entry),
     entry.1 AS version,
     entry.2 AS weight,
     entry.3 AS superseded_at

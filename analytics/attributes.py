@@ -9,30 +9,43 @@ import binascii
 import contextlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError, EncodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 
-ATTRIBUTE_COLUMNS: Final = """
-    attributes_string, attributes_int, attributes_double, attributes_bool,
-    mapKeys(attributes_encoded) AS attributes_encoded_keys,
-    arrayMap(value -> hex(value), mapValues(attributes_encoded)) AS attributes_encoded_values
-"""
+from axonize.clickhouse.json_rows import bytes_of, value_of
+
+ATTRIBUTE_COLUMNS: Final = (
+    "attributes_string",
+    "attributes_int",
+    "attributes_bool",
+    "attributes_double",
+    "attributes_encoded",
+)
+# A double that ClickHouse writes otherwise than it is shown: a whole one, or one that is no number; or a key like one.
+_OTHER_DOUBLE: Final = re.compile(rb':(?:-?[0-9]+[,}]|")')
+EMPTY: Final = b"{}"
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
 
 
-def merge(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a row that was read with ATTRIBUTE_COLUMNS, as JSON values by key, keys sorted."""
-    values: dict[str, Any] = {**row["attributes_string"], **row["attributes_int"], **row["attributes_bool"]}
-    values.update((key, json_number(value)) for key, value in row["attributes_double"].items())
-    values.update(
-        (key, decode(bytes.fromhex(value)))
-        for key, value in zip(row["attributes_encoded_keys"], row["attributes_encoded_values"], strict=True)
-    )
-    return dict(sorted(values.items()))
+def attribute_texts(columns: Mapping[str, Sequence[bytes]]) -> list[bytes]:
+    """Return the JSON object of each row's attributes, from ATTRIBUTE_COLUMNS as axonize.clickhouse.json_rows has them.
+
+    A key that was sent twice is there twice.
+    """
+    texts = {**columns}
+    texts["attributes_double"] = [
+        _doubles(text) if _OTHER_DOUBLE.search(text) else text for text in columns["attributes_double"]
+    ]
+    texts["attributes_encoded"] = [text if text == EMPTY else _encoded(text) for text in columns["attributes_encoded"]]
+    used = [texts[name] for name in ATTRIBUTE_COLUMNS if texts[name].count(EMPTY) < len(texts[name])]
+    if not used:
+        return [EMPTY] * len(columns["attributes_string"])
+    return [b"{" + b",".join([text[1:-1] for text in row if text != EMPTY]) + b"}" for row in zip(*used, strict=True)]
 
 
 def decode(encoded: bytes) -> Any:
@@ -114,6 +127,15 @@ def encodings(text: str) -> list[bytes]:
         except (ValueError, RecursionError, EncodeError):
             pass  # no JSON, or nested deeper than what is stored
     return found
+
+
+def _doubles(text: bytes) -> bytes:
+    values = json.loads(text, parse_int=float)
+    return json_text({key: json_number(float(value)) for key, value in values.items()}).encode()
+
+
+def _encoded(text: bytes) -> bytes:
+    return json_text({key: decode(bytes_of(value)) for key, value in value_of(text).items()}).encode()
 
 
 def _any_value(value: Any) -> AnyValue:

@@ -1,4 +1,4 @@
-"""The filters of GPUs, as a django-filter FilterSet over the registry."""
+"""The filters of GPUs and of the registry's objects, as django-filter FilterSets."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from analytics.params import TextField, TimeField
 from analytics.times import parse_time
-from registry.models import ComputeResource, ResourceContext
+from registry.models import ComputeResource, PhysicalGPU, ResourceContext
 from registry.times import to_datetime
 
 
@@ -43,7 +43,7 @@ class GpuFilter(django_filters.FilterSet):
 
     node_id = TextFilter(help_text="The node that the GPU is in.")
     model = TextFilter(help_text="The card's model, whole, such as `NVIDIA H100 80GB HBM3`.")
-    vendor = TextFilter(field_name="vendor_or_guess")
+    vendor = TextFilter(field_name="vendor_or_guess", help_text="The maker, whole, such as `NVIDIA`.")
     resource_type = TextFilter(field_name="type_or_guess", help_text="`full_gpu`, `mig_40gb`, `mig_1g.10gb` …")
     physical_uuid = TextFilter(help_text="The card: itself and all slices of it.")
     label = TextFilter(method="held_as", help_text="What a process that holds the GPU calls it, such as `cuda:0`.")
@@ -63,6 +63,55 @@ class GpuFilter(django_filters.FilterSet):
         )
 
 
+class PhysicalGpuFilter(django_filters.FilterSet):
+    """Filters of cards; all of them together."""
+
+    uuid = TextFilter(help_text="The card's own.")
+    node_id = TextFilter(help_text="The node that the card sits in.")
+    model = TextFilter(help_text="Whole, such as `NVIDIA H100 80GB HBM3`.")
+    vendor = TextFilter(help_text="The maker, whole, such as `NVIDIA`.")
+    seen_since = TimeFilter(field_name="last_seen", lookup_expr="gte", help_text="Ran a span at or after this time.")
+    q = TextFilter(
+        method="search", help_text="A part, in any case, of its UUID, model, vendor, node, or a slice's UUID."
+    )
+
+    def search(self, cards: QuerySet[PhysicalGPU], _name: str, text: str) -> QuerySet[PhysicalGPU]:
+        slices = ComputeResource.objects.filter(physical=OuterRef("pk"), uuid__icontains=text)
+        return cards.filter(_contains(("uuid", "model", "vendor", "node_id"), text) | Exists(slices))
+
+
+class ComputeResourceFilter(GpuFilter):
+    """Filters of `ComputeResource.objects.described()` as records: what is compared is what they show."""
+
+    uuid = TextFilter(help_text="The resource's own.")
+    resource_type = TextFilter(help_text="As the registry has it: `full_gpu`, `mig_40gb`, `mig_1g.10gb` …")
+
+
+class ResourceContextFilter(django_filters.FilterSet):
+    """Filters of contexts; all of them together."""
+
+    resource_uuid = TextFilter(field_name="resource__uuid", help_text="What was held.")
+    physical_uuid = TextFilter(
+        field_name="resource__physical__uuid", help_text="The card: itself and all slices of it."
+    )
+    label = TextFilter(field_name="user_label", help_text="What the holder calls it, such as `cuda:0`.")
+    hostname = TextFilter(help_text="The holder's.")
+    pod = TextFilter(help_text="The holder's.")
+    process_id = django_filters.NumberFilter(help_text="The holder's, as the operating system numbers it.")
+    open = django_filters.BooleanFilter(
+        field_name="detached_at", lookup_expr="isnull", help_text="`true`: that nobody has ended. `false`: the others."
+    )
+    at = TimeFilter(method="held_at", help_text="Held the resource at this moment: attached by then, and not detached.")
+    seen_since = TimeFilter(field_name="last_seen", lookup_expr="gte", help_text="Ran a span at or after this time.")
+    q = TextFilter(method="search", help_text="A part, in any case, of its label, host, pod, or the resource's UUID.")
+
+    def held_at(self, contexts: QuerySet[ResourceContext], _name: str, moment: datetime) -> QuerySet[ResourceContext]:
+        return contexts.filter(Q(detached_at=None) | Q(detached_at__gt=moment), attached_at__lte=moment)
+
+    def search(self, contexts: QuerySet[ResourceContext], _name: str, text: str) -> QuerySet[ResourceContext]:
+        return contexts.filter(_contains(("user_label", "hostname", "pod", "resource__uuid"), text))
+
+
 def _holders() -> QuerySet[ResourceContext]:
     return ResourceContext.objects.open().filter(resource=OuterRef("pk"))
 
@@ -77,9 +126,12 @@ def parameter_fields(filters: type[django_filters.FilterSet]) -> dict[str, seria
 
 
 def _parameter_field(each: django_filters.Filter) -> serializers.Field[Any, Any, Any, Any]:
-    help_text = each.extra.get("help_text")
-    return (
-        TimeField(required=False, help_text=help_text)
-        if isinstance(each, TimeFilter)
-        else TextField(help_text=help_text)
-    )
+    options: dict[str, Any] = {"required": False, "help_text": each.extra.get("help_text")}
+    match each:
+        case TimeFilter():
+            return TimeField(**options)
+        case django_filters.BooleanFilter():
+            return serializers.ChoiceField(["true", "false"], **options)
+        case django_filters.NumberFilter():
+            return serializers.IntegerField(min_value=-(2**63), max_value=2**63 - 1, **options)
+    return TextField(help_text=options["help_text"])

@@ -1,24 +1,16 @@
 """The answers of the GPU endpoints, field by field: they make the answers and document them."""
 
-from datetime import datetime
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from analytics.body_fields import MomentField
 from analytics.params import TimeField
+from analytics.queries.gpu_metrics import GpuPoint
 from analytics.queries.gpus import MAX_CONTEXTS
+from analytics.registry_serializers import PhysicalGpuSerializer
 from analytics.serializers import PageSerializer
 from analytics.times import format_time
-from registry.times import to_nanoseconds
-
-
-@extend_schema_field({"type": "string", "format": "date-time"})
-class MomentField(serializers.Field[Any, Any, str, datetime]):
-    """An aware datetime of the registry, written like every other time."""
-
-    def to_representation(self, value: datetime) -> str:
-        return format_time(to_nanoseconds(value))
 
 
 class GpuSerializer(serializers.Serializer[Any]):
@@ -67,21 +59,8 @@ class GpuPageSerializer(PageSerializer):
     gpus = GpuSerializer(many=True)
 
 
-class PhysicalGpuSerializer(serializers.Serializer[Any]):
-    """The card that a resource is, or is a slice of."""
-
-    uuid = serializers.CharField()
-    model = serializers.CharField()
-    vendor = serializers.CharField()
-    node_id = serializers.CharField()
-    memory_total_gb = serializers.FloatField(allow_null=True, help_text="GiB")
-    cost_per_hour_usd = serializers.FloatField(allow_null=True)
-    first_seen = MomentField(allow_null=True)
-    last_seen = MomentField(allow_null=True)
-
-
-class ResourceContextSerializer(serializers.Serializer[Any]):
-    """Who held a resource, under what label, from when to when."""
+class HolderSerializer(serializers.Serializer[Any]):
+    """Who held this resource, under what label, from when to when."""
 
     user_label = serializers.CharField()
     hostname = serializers.CharField()
@@ -95,7 +74,7 @@ class ResourceContextSerializer(serializers.Serializer[Any]):
 
 class GpuDetailSerializer(GpuSerializer):
     physical = PhysicalGpuSerializer(allow_null=True, help_text="Null while nobody knows the card.")
-    contexts = ResourceContextSerializer(many=True, help_text=f"The {MAX_CONTEXTS} that began last, the last first.")
+    contexts = HolderSerializer(many=True, help_text=f"The {MAX_CONTEXTS} that began last, the last first.")
     siblings = GpuSerializer(many=True, help_text="The other slices of the same card.")
 
 
@@ -119,3 +98,26 @@ class GpuMetricsSerializer(serializers.Serializer[Any]):
     start = TimeField()
     end = TimeField()
     step = serializers.IntegerField(help_text="The width of the buckets, in seconds.")
+
+
+class PhysicalGpuMetricsSerializer(serializers.Serializer[Any]):
+    metrics = GpuPointSerializer(many=True, help_text="The buckets in which a slice has a reading or an active span.")
+    physical_uuid = serializers.CharField(help_text="The card, which every point has as its `resource_uuid`.")
+    start = TimeField()
+    end = TimeField()
+    step = serializers.IntegerField(help_text="The width of the buckets, in seconds.")
+
+
+def gpu_point_json(point: GpuPoint) -> dict[str, Any]:
+    """Return what GpuPointSerializer documents; by hand, for a chart has a thousand and a serializer is far slower."""
+    return {
+        "timestamp": format_time(point.timestamp_ns),
+        "resource_uuid": point.resource_uuid,
+        "utilization": point.utilization,
+        "memory_used_gb": point.memory_used_gb,
+        "memory_total_gb": point.memory_total_gb,
+        "temperature_celsius": point.temperature_celsius,
+        "power_watts": point.power_watts,
+        "clock_mhz": point.clock_mhz,
+        "active_spans": point.active_spans,
+    }

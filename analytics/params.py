@@ -71,14 +71,18 @@ class TextField(serializers.CharField):
 
 
 class QueryParameters(serializers.Serializer[Any]):
-    """The parameters of one endpoint, one a field. Those named in `repeatable` come as lists, others may stand once."""
+    """The parameters of one endpoint, one a field. Those named in `repeatable` come as lists, others may stand once.
+
+    Where it `has_attributes`, parameters that begin with `attribute_prefix` are taken too: any key, and a value.
+    """
 
     repeatable: ClassVar[frozenset[str]] = frozenset()
     has_attributes: ClassVar[bool] = False
+    attribute_prefix: ClassVar[str] = ATTRIBUTE_PREFIX
 
     @classmethod
     def read(cls, request: Request) -> dict[str, Any]:
-        """Return the validated values by name, those of `attr.*` as (key, value) pairs under `attributes`.
+        """Return the validated values by name, those of `attribute_prefix` as (key, value) pairs under `attributes`.
 
         An optional parameter that is absent and has no default is absent here too. Raises ValidationError naming
         every parameter that is wrong.
@@ -88,8 +92,8 @@ class QueryParameters(serializers.Serializer[Any]):
         attributes: list[tuple[str, str]] = []
         errors: dict[str, list[ErrorDetail]] = {}
         for name, given in request.query_params.lists():
-            if cls.has_attributes and name.startswith(ATTRIBUTE_PREFIX):
-                attributes += [(name.removeprefix(ATTRIBUTE_PREFIX), value) for value in given]
+            if cls.has_attributes and name.startswith(cls.attribute_prefix):
+                attributes += [(name.removeprefix(cls.attribute_prefix), value) for value in given]
             elif name not in known:
                 errors[name] = [ErrorDetail("There is no such parameter.", code="unknown")]
             elif name in cls.repeatable:
@@ -98,7 +102,7 @@ class QueryParameters(serializers.Serializer[Any]):
                 errors[name] = [ErrorDetail("This parameter may stand only once.", code="repeated")]
             else:
                 values[name] = given[0]
-        errors.update(_attribute_errors(attributes))
+        errors.update(_attribute_errors(cls.attribute_prefix, attributes))
         serializer = cls(data=values)
         if not serializer.is_valid():
             errors.update({name: detail for name, detail in serializer.errors.items() if name not in errors})
@@ -117,26 +121,28 @@ class QueryParameters(serializers.Serializer[Any]):
         return attrs
 
 
-def _attribute_errors(attributes: Sequence[tuple[str, str]]) -> dict[str, list[ErrorDetail]]:
+def _attribute_errors(prefix: str, attributes: Sequence[tuple[str, str]]) -> dict[str, list[ErrorDetail]]:
     errors = {}
     for key, value in attributes:
         if not key:
-            errors[ATTRIBUTE_PREFIX] = [ErrorDetail("Name the attribute: attr.KEY=VALUE.", code="invalid")]
+            errors[prefix] = [ErrorDetail(f"Name a key: {prefix}KEY=VALUE.", code="invalid")]
         elif "\0" in key or "\0" in value:
-            errors[ATTRIBUTE_PREFIX + key] = [ErrorDetail("Null characters are not allowed.", code="invalid")]
+            errors[prefix + key] = [ErrorDetail("Null characters are not allowed.", code="invalid")]
         elif max(len(key), len(value)) > MAX_TEXT_LENGTH:
             sentence = f"Keys and values may have at most {MAX_TEXT_LENGTH} characters."
-            errors[ATTRIBUTE_PREFIX + key] = [ErrorDetail(sentence, code="max_length")]
+            errors[prefix + key] = [ErrorDetail(sentence, code="max_length")]
     if len(attributes) > MAX_ATTRIBUTES:
-        last = ATTRIBUTE_PREFIX + attributes[-1][0]
-        errors[last] = [ErrorDetail(f"Give at most {MAX_ATTRIBUTES} attributes.", code="max_value")]
+        last = prefix + attributes[-1][0]
+        errors[last] = [ErrorDetail(f"Give at most {MAX_ATTRIBUTES} {prefix}KEY=VALUE.", code="max_value")]
     return errors
 
 
 class PageParameters(QueryParameters):
     """What every list takes."""
 
-    limit = serializers.IntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
+    limit = serializers.IntegerField(
+        min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, help_text="How many come at most."
+    )
     offset = serializers.IntegerField(
         min_value=0,
         max_value=MAX_OFFSET,

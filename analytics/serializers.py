@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from analytics.params import MillisecondsField, TimeField
 from analytics.queries.summaries import TraceSummary
-from analytics.span_rows import CANONICAL, GPU_READINGS, GPU_TEXTS, PROTOCOL, Span
+from analytics.span_rows import CANONICAL, GPU_READINGS, GPU_TEXTS, PROTOCOL
 from analytics.times import format_time, milliseconds
 
 KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
@@ -124,12 +124,25 @@ class FlatSpanSerializer(SpanSerializer):
     depth = serializers.IntegerField(help_text="0 for a root.")
 
 
+class FoundSpanSerializer(FlatSpanSerializer):
+    trace_id = serializers.CharField()
+    self_time_ms = MillisecondsField(
+        allow_null=True,
+        help_text="The part of its time in which none of its children ran; null in a trace of more than 100,000 spans.",
+    )
+    depth = serializers.IntegerField(allow_null=True, help_text="0 for a root; null as self_time_ms is.")
+
+
 class TraceSerializer(TraceSummarySerializer):
     spans = NestedSpanSerializer(many=True, help_text="The roots: spans without a parent among the trace's spans.")
 
 
 class SpanPageSerializer(PageSerializer):
     spans = FlatSpanSerializer(many=True)
+
+
+class FoundSpanPageSerializer(PageSerializer):
+    spans = FoundSpanSerializer(many=True)
 
 
 class ThroughputPointSerializer(serializers.Serializer[Any]):
@@ -179,30 +192,4 @@ def summary_json(trace: TraceSummary) -> dict[str, Any]:
         "gpu_count": trace.gpu_count,
         "gpu_time_ms": milliseconds(trace.gpu_time_ns),
         "cost_usd": None if trace.cost_usd is None else float(trace.cost_usd),
-    }
-
-
-def span_json(span: Span, *, self_time_ns: int) -> dict[str, Any]:
-    """Return what SpanSerializer documents; by hand, for a trace has thousands and a serializer is far slower."""
-    shown: dict[str, Any] = {"span_id": span.span_id}
-    if span.parent_span_id is not None:
-        shown["parent_span_id"] = span.parent_span_id
-    shown["name"] = span.name
-    shown["start_time"] = format_time(span.start_ns)
-    shown["end_time"] = format_time(span.end_ns)
-    shown["duration_ms"] = milliseconds(span.end_ns - span.start_ns)
-    shown["self_time_ms"] = milliseconds(self_time_ns)
-    shown["status"] = span.status
-    if span.status_message:
-        shown["error_message"] = span.status_message
-    shown["kind"] = span.kind
-    return {
-        **shown,
-        **span.fields,
-        "attributes": span.attributes,
-        "gpus": span.gpus,
-        "events": span.events,
-        "links": span.links,
-        "resource": span.resource,
-        "scope": span.scope,
     }

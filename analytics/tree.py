@@ -1,92 +1,110 @@
 """Flat spans to a tree, without recursion: a trace may be thousands of levels deep."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 
-class Placed(Protocol):
-    """What the tree needs to know of a span. Ids are hex texts, a root's parent is None; times in nanoseconds."""
+@dataclass
+class Places:
+    """Where spans stand, column by column. A parent that is no span's id makes a root; times in nanoseconds."""
 
-    @property
-    def span_id(self) -> str: ...
-    @property
-    def parent_span_id(self) -> str | None: ...
-    @property
-    def start_ns(self) -> int: ...
-    @property
-    def end_ns(self) -> int: ...
+    span_ids: list[bytes] = field(default_factory=list)
+    parent_ids: list[bytes] = field(default_factory=list)
+    start_ns: list[int] = field(default_factory=list)
+    end_ns: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.span_ids)
+
+    def extend(self, others: "Places") -> None:
+        self.span_ids += others.span_ids
+        self.parent_ids += others.parent_ids
+        self.start_ns += others.start_ns
+        self.end_ns += others.end_ns
 
 
 @dataclass(frozen=True)
 class Tree:
     """Spans by their position in the sequence that was arranged; `order` walks it depth first, parents first."""
 
-    roots: list[int]
-    children: list[list[int]]
     depth: list[int]
     self_time_ns: list[int]
     order: list[int]
 
 
-def arrange(spans: Sequence[Placed]) -> Tree:
+def arrange(places: Places) -> Tree:
     """Return the tree of a trace's spans, none lost and none twice.
 
     A span whose parent is not among them is a root. Of several spans with one id the earliest has the children. Where
-    spans are their own ancestors, the earliest of the circle is a root. Siblings are sorted by start, then span id.
+    spans are their own ancestors, the earliest of the circle is a root. Siblings are sorted by start, span id, and end.
     """
-    by_time = sorted(range(len(spans)), key=lambda at: (spans[at].start_ns, spans[at].span_id))
-    parents = _parents(spans, by_time)
-    roots: list[int] = []
-    children: list[list[int]] = [[] for _ in spans]
+    times = list(zip(places.start_ns, places.span_ids, places.end_ns, strict=True))
+    by_time = sorted(range(len(times)), key=times.__getitem__)
+    parents = _parents(places, by_time)
+    children = _children(parents, by_time)
+    depth, order = _walk(parents, children, by_time)
+    if len(order) < len(places):
+        _cut_circles(parents, by_time)
+        children = _children(parents, by_time)
+        depth, order = _walk(parents, children, by_time)
+    return Tree(depth, _self_time_ns(places, children), order)
+
+
+def nested(tree: Tree, members: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the JSON array of the roots, each object with its `children`, piece by piece.
+
+    `members` are the members of each span's JSON object, not empty and without `children`. json.dumps itself recurses,
+    and gives up below a thousand levels.
+    """
+    yield b"["
+    previous = -1
+    for at in tree.order:
+        depth = tree.depth[at]
+        if previous >= 0:
+            # a child follows its parent's "[", anything else whatever ended before it
+            yield b"" if depth > previous else b"]}" * (previous - depth + 1) + b","
+        yield b"{"
+        yield members[at]
+        yield b',"children":['
+        previous = depth
+    yield b"]}" * (previous + 1)
+    yield b"]"
+
+
+def _parents(places: Places, by_time: Sequence[int]) -> list[int | None]:
+    """Return each span's parent as it says, None for a root."""
+    first_by_id = {places.span_ids[at]: at for at in reversed(by_time)}
+    return [first_by_id.get(parent_id) for parent_id in places.parent_ids]
+
+
+def _children(parents: Sequence[int | None], by_time: Iterable[int]) -> dict[int | None, list[int]]:
+    """Return the children by their parent's position, the roots by None, each by time."""
+    children: dict[int | None, list[int]] = {}
     for at in by_time:
-        parent = parents[at]
-        (roots if parent is None else children[parent]).append(at)
-    depth = [0] * len(spans)
+        children.setdefault(parents[at], []).append(at)
+    return children
+
+
+def _walk(
+    parents: Sequence[int | None], children: dict[int | None, list[int]], by_time: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """Return the depth of each span that hangs from a root, and all those depth first, parents first."""
+    depth = [0] * len(by_time)
     order: list[int] = []
-    waiting = roots[::-1]
+    waiting = children.get(None, [])[::-1]
     while waiting:
         at = waiting.pop()
         order.append(at)
-        for child in children[at]:
-            depth[child] = depth[at] + 1
-        waiting.extend(reversed(children[at]))
-    self_time_ns = [_self_time_ns(span, [spans[child] for child in children[at]]) for at, span in enumerate(spans)]
-    return Tree(roots, children, depth, self_time_ns, order)
+        parent = parents[at]
+        if parent is not None:
+            depth[at] = depth[parent] + 1
+        if at in children:
+            waiting += children[at][::-1]
+    return depth, order
 
 
-def render(tree: Tree, body: Callable[[int], str]) -> Iterator[str]:
-    """Yield the JSON array of the roots, each object with its `children`, piece by piece.
-
-    `body(position)` is the JSON object of one span, not empty and without `children`. json.dumps itself recurses, and
-    gives up below a thousand levels.
-    """
-    yield "["
-    # A position opens a span, a text is written as it stands.
-    waiting: list[int | str] = ["]", *_separated(tree.roots)]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            yield item
-            continue
-        yield f'{body(item)[:-1]},"children":['
-        waiting += ["]}", *_separated(tree.children[item])]
-
-
-def _separated(positions: Sequence[int]) -> Iterator[int | str]:
-    """Yield the positions last first, as a stack wants them, with commas between."""
-    for index, position in enumerate(reversed(positions)):
-        if index:
-            yield ","
-        yield position
-
-
-def _parents(spans: Sequence[Placed], by_time: Sequence[int]) -> list[int | None]:
-    """Return each span's parent, None for a root, with every circle cut at its earliest span."""
-    first_by_id: dict[str, int] = {}
-    for at in by_time:
-        first_by_id.setdefault(spans[at].span_id, at)
-    parents = [None if (parent := span.parent_span_id) is None else first_by_id.get(parent) for span in spans]
+def _cut_circles(parents: list[int | None], by_time: Sequence[int]) -> None:
+    """Make the earliest span of every circle a root."""
     rank = {at: index for index, at in enumerate(by_time)}
     settled: set[int] = set()
     for start in by_time:
@@ -99,15 +117,19 @@ def _parents(spans: Sequence[Placed], by_time: Sequence[int]) -> list[int | None
             walked = list(path)
             parents[min(walked[walked.index(here) :], key=rank.__getitem__)] = None
         settled.update(path)
-    return parents
 
 
-def _self_time_ns(span: Placed, children: Sequence[Placed]) -> int:
-    """Return the part of the span's time in which none of its children (by start) ran."""
-    covered, until = 0, span.start_ns
-    for child in children:
-        start, end = max(child.start_ns, until), min(child.end_ns, span.end_ns)
-        if end > start:
-            covered += end - start
-            until = end
-    return span.end_ns - span.start_ns - covered
+def _self_time_ns(places: Places, children: dict[int | None, list[int]]) -> list[int]:
+    """Return the part of each span's time in which none of its children (by start) ran."""
+    starts, ends = places.start_ns, places.end_ns
+    self_time_ns = [end - start for start, end in zip(starts, ends, strict=True)]
+    for parent, below in children.items():
+        if parent is None:
+            continue
+        until, end_of_parent = starts[parent], ends[parent]
+        for child in below:
+            start, end = max(starts[child], until), min(ends[child], end_of_parent)
+            if end > start:
+                self_time_ns[parent] -= end - start
+                until = end
+    return self_time_ns

@@ -48,6 +48,8 @@ ERROR = inline_serializer(
 )
 # For `responses` of extend_schema, with any endpoint that asks ClickHouse.
 READ_ERRORS = {422: ERROR, 503: ERROR}
+# With any endpoint that takes a body.
+BODY_ERRORS = {413: ERROR, 415: ERROR, 503: ERROR}
 
 
 class ServiceUnavailable(exceptions.APIException):

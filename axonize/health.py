@@ -10,7 +10,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from drf_spectacular.utils import extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
 from rest_framework import serializers, status
 from rest_framework.decorators import api_view, authentication_classes, permission_classes, throttle_classes
 from rest_framework.request import Request
@@ -104,6 +104,7 @@ def _verdict(name: str, future: Future[str]) -> str:
     operation_id="healthz",
     tags=["health"],
     responses=inline_serializer("Health", {"status": serializers.ChoiceField([OK])}),
+    examples=[OpenApiExample("It lives", value={"status": OK}, response_only=True)],
 )
 @api_view(["GET"])
 @authentication_classes([])
@@ -125,7 +126,25 @@ _READINESS = inline_serializer(
 )
 
 
-@extend_schema(operation_id="readyz", tags=["health"], responses={200: _READINESS, 503: _READINESS})
+@extend_schema(
+    operation_id="readyz",
+    tags=["health"],
+    responses={200: _READINESS, 503: _READINESS},
+    examples=[
+        OpenApiExample(
+            "All is well",
+            value={"status": "ready", "checks": dict.fromkeys(CHECKS, OK)},
+            response_only=True,
+            status_codes=[200],
+        ),
+        OpenApiExample(
+            "ClickHouse is away",
+            value={"status": UNAVAILABLE, "checks": dict.fromkeys(CHECKS, OK) | {"clickhouse": UNAVAILABLE}},
+            response_only=True,
+            status_codes=[503],
+        ),
+    ],
+)
 @api_view(["GET"])
 @authentication_classes([])
 @permission_classes([])

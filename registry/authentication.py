@@ -9,7 +9,8 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from axonize.exposure import needs_key
@@ -23,6 +24,10 @@ from registry.keys import (
 )
 
 FORWARDED_HEADERS = frozenset({"X-Forwarded-For", "Forwarded"})
+FOREIGN_ORIGIN = (
+    "Without an API key a page of another origin changes nothing here. "
+    "Send a key, or have the page's origin named in AXONIZE_CORS_ORIGINS."
+)
 
 
 class KeyAuthentication(BaseAuthentication):
@@ -55,14 +60,27 @@ class StaffAuthentication(SessionAuthentication):
 
 
 class LocalAuthentication(BaseAuthentication):
-    """By coming from this machine, where AXONIZE_REQUIRE_API_KEY does not ask for more."""
+    """By coming from this machine, where AXONIZE_REQUIRE_API_KEY does not ask for more.
+
+    A browser on this machine shows pages of others, whose requests come from this machine too. They change nothing: a
+    browser names the page's origin with every unsafe request (https://fetch.spec.whatwg.org/#origin-header).
+    """
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, Identity] | None:
         forwarded = not FORWARDED_HEADERS.isdisjoint(request.headers)
         peer = request.META.get("REMOTE_ADDR", "")
         if needs_key(peer, required=settings.REQUIRE_API_KEY, forwarded=forwarded):
             return None
+        if request.method not in SAFE_METHODS and not _is_of_known_origin(request):
+            raise PermissionDenied(FOREIGN_ORIGIN)
         return AnonymousUser(), local_identity()
+
+
+def _is_of_known_origin(request: Request) -> bool:
+    """Tell whether a page of this server or of a named origin asks, or no page at all."""
+    origin = request.headers.get("Origin")
+    own = f"{request.scheme}://{request.get_host()}"  # a host of ALLOWED_HOSTS, so no name that was made to lead here
+    return origin is None or origin == own or origin in settings.CORS_ALLOWED_ORIGINS
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the library's metaclass

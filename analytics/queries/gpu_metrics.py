@@ -1,4 +1,4 @@
-"""How was a GPU used over a range of time? Its readings and the spans that held it, by buckets of time."""
+"""How was a GPU, or a whole card, used over a range of time? Its readings and the spans that held it, by buckets."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,42 +9,73 @@ from analytics.queries.gpu_readings import finite
 from analytics.span_rows import GPU_READINGS
 from analytics.times import NS_PER_SECOND
 from axonize.clickhouse import client as clickhouse
+from registry.models import ComputeResource
 
 DEFAULT_MAX_POINTS: Final = 1000
 MAX_POINTS: Final = 10_000
 
+# Of the readings of one bucket: a function's states, and what merges them. All of them pass over nulls.
 AGGREGATES: Final = {
-    "avg": "avgIf({reading}, is_reading)",
-    "max": "maxIf({reading}, is_reading)",
-    "min": "minIf({reading}, is_reading)",
-    "last": "argMaxIf({reading}, time, is_reading)",
+    "avg": ("avgState({reading})", "avgMergeIf"),
+    "max": ("maxState({reading})", "maxMergeIf"),
+    "min": ("minState({reading})", "minMergeIf"),
+    "last": ("argMaxState({reading}, time)", "argMaxMergeIf"),
 }
+# What a card's slices sum up to. The rest makes an average, for one slice has no more of it than another.
+_SUMMED: Final = frozenset({"memory_used_gb", "memory_total_gb", "power_watts"})
 
-# Each span counts in its first and in its last bucket only, however many lie between; running sums do the rest.
-# A reading is of the span's end, which may lie after the range while the span held the resource within it.
-_SQL: Final = """
-WITH NOT is_first AND time < fromUnixTimestamp64Nano({{end_ns:Int64}}, 'UTC') AS is_reading
-SELECT bucket, countIf(is_first) AS began, countIf(NOT is_first) AS ended, {aggregates}
+# Each span counts in its first and in its last bucket only, however many lie between; running sums do the rest. Spans
+# of the same two buckets are one row before they are doubled. A reading is of the span's end: of a span that only the
+# range's end cuts off, it goes with the end into the bucket after the last, which nobody sees.
+_BY_RESOURCE_SQL: Final = """
+SELECT bucket, sumIf(spans, is_first) AS began, sumIf(spans, NOT is_first) AS ended, {merged}
 FROM
 (
     SELECT
-        time,
+        resource_uuid,
         intDiv(greatest(toUnixTimestamp64Nano(span_start_time), {{start_ns:Int64}}), {{step_ns:Int64}}) AS first_bucket,
-        intDiv(least(toUnixTimestamp64Nano(time), {{end_ns:Int64}} - 1), {{step_ns:Int64}}) AS last_bucket,
-        {finite_readings}
+        if(
+            time < fromUnixTimestamp64Nano({{end_ns:Int64}}, 'UTC'),
+            intDiv(toUnixTimestamp64Nano(time), {{step_ns:Int64}}),
+            {{bucket_after:Int64}}) AS last_bucket,
+        count() AS spans,
+        {states}
     FROM gpu_metrics
     WHERE tenant = {{tenant:String}}
-        AND resource_uuid = {{resource_uuid:String}}
+        AND {resources}
         AND time >= fromUnixTimestamp64Nano({{start_ns:Int64}}, 'UTC')
         AND span_start_time < fromUnixTimestamp64Nano({{end_ns:Int64}}, 'UTC')
+    GROUP BY resource_uuid, first_bucket, last_bucket
 )
 ARRAY JOIN [first_bucket, last_bucket] AS bucket, [true, false] AS is_first
+GROUP BY resource_uuid, bucket
+"""
+_ONE_RESOURCE: Final = "resource_uuid = {resource_uuid:String}"
+
+# What a span says of its card counts, where it says nothing the registry's word. gpu_sightings is tiny, and its UUIDs
+# are what the sort key of gpu_metrics finds.
+_OF_CARD: Final = """
+resource_uuid IN
+(
+    SELECT arrayJoin({slices:Array(String)})
+    UNION ALL
+    SELECT resource_uuid FROM gpu_sightings WHERE tenant = {tenant:String} AND physical_uuid = {physical_uuid:String}
+)
+AND (physical_uuid = {physical_uuid:String} OR (physical_uuid = '' AND has({slices:Array(String)}, resource_uuid)))
+"""
+_BY_CARD_SQL: Final = """
+SELECT bucket, sum(slice.began) AS began, sum(slice.ended) AS ended, {combined}
+FROM ({by_resource}) AS slice
 GROUP BY bucket
 ORDER BY bucket
 """
 
 
-@dataclass(frozen=True)
+# Its number, the active spans, the readings.
+Bucket = tuple[int, int, dict[str, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class GpuPoint:
     """One bucket of time: its readings (percent, GiB, °C, W, MHz), None where unknown, and the spans active in it."""
 
@@ -79,34 +110,72 @@ def gpu_metrics(
     active from its start to its end, both included. `aggregate` is a key of AGGREGATES. One query.
     Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
+    by_resource = _by_resource(_ONE_RESOURCE, aggregate)
+    parameters = {"tenant": tenant, "resource_uuid": resource_uuid}
+    buckets = _buckets(f"{by_resource} ORDER BY bucket", parameters, start_ns, end_ns, step_seconds)
+    return _points(buckets, resource_uuid, step_seconds)
+
+
+def physical_gpu_metrics(
+    *, tenant: str, physical_uuid: str, start_ns: int, end_ns: int, step_seconds: int, aggregate: str
+) -> list[GpuPoint]:
+    """Return the points of a card, as gpu_metrics() does of one resource; `resource_uuid` is the card's UUID.
+
+    Of each bucket a slice's readings become one by `aggregate`. Used and total memory and power are the sums of these,
+    utilization, temperature and clock their averages, over the slices that have one in the bucket. `active_spans` is
+    the sum over the slices: a span that holds two counts twice. A span's slice is on the card that the span names,
+    where it names none on the registry's. One statement and one query.
+    Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
+    """
+    known = ComputeResource.objects.of_tenant(tenant).filter(physical__uuid=physical_uuid)
+    combined = (f"{'sum' if name in _SUMMED else 'avg'}(slice.{name}_value) AS {name}_value" for name in GPU_READINGS)
+    parameters = {
+        "tenant": tenant,
+        "physical_uuid": physical_uuid,
+        # PostgreSQL has no text with a null character in it.
+        "slices": [] if "\0" in physical_uuid else list(known.values_list("uuid", flat=True)),
+    }
+    sql = _BY_CARD_SQL.format(by_resource=_by_resource(_OF_CARD, aggregate), combined=", ".join(combined))
+    return _points(_buckets(sql, parameters, start_ns, end_ns, step_seconds), physical_uuid, step_seconds)
+
+
+def _by_resource(resources: str, aggregate: str) -> str:
+    """Return the SQL of each resource's buckets, of the resources that a condition on gpu_metrics chooses."""
+    state, merge = AGGREGATES[aggregate]
+    readings = {name: f"if(isFinite({name}), {name}, NULL)" for name in GPU_READINGS}
+    states = (f"{state.format(reading=reading)} AS {name}_state" for name, reading in readings.items())
+    merged = (f"{merge}({name}_state, NOT is_first) AS {name}_value" for name in GPU_READINGS)
+    return _BY_RESOURCE_SQL.format(states=", ".join(states), merged=", ".join(merged), resources=resources)
+
+
+def _buckets(
+    sql: str, parameters: Mapping[str, object], start_ns: int, end_ns: int, step_seconds: int
+) -> Iterator[Bucket]:
     if start_ns >= end_ns:
-        return []
+        return iter(())
     step_ns = step_seconds * NS_PER_SECOND
-    aggregates = (f"{AGGREGATES[aggregate].format(reading=f'finite_{name}')} AS {name}_value" for name in GPU_READINGS)
-    finite_readings = (f"if(isFinite({name}), {name}, NULL) AS finite_{name}" for name in GPU_READINGS)
-    rows = clickhouse.query(
-        _SQL.format(aggregates=", ".join(aggregates), finite_readings=", ".join(finite_readings)),
-        {
-            "tenant": tenant,
-            "resource_uuid": resource_uuid,
-            "start_ns": start_ns,
-            "end_ns": end_ns,
-            "step_ns": step_ns,
-        },
-    )
+    bucket_after = -(-end_ns // step_ns)
+    bounds = {"start_ns": start_ns, "end_ns": end_ns, "step_ns": step_ns, "bucket_after": bucket_after}
+    return _with_silent_buckets(clickhouse.query(sql, {**bounds, **parameters}), bucket_after)
+
+
+def _points(buckets: Iterable[Bucket], resource_uuid: str, step_seconds: int) -> list[GpuPoint]:
+    step_ns = step_seconds * NS_PER_SECOND
     return [
         GpuPoint(resource_uuid=resource_uuid, timestamp_ns=bucket * step_ns, active_spans=active_spans, **readings)
-        for bucket, active_spans, readings in _with_silent_buckets(rows)
+        for bucket, active_spans, readings in buckets
     ]
 
 
-def _with_silent_buckets(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[int, int, dict[str, float | None]]]:
-    """Yield (bucket, active spans, readings), also for the buckets between rows in which spans only went on."""
+def _with_silent_buckets(rows: Iterable[Mapping[str, Any]], bucket_after: int) -> Iterator[Bucket]:
+    """Yield the buckets before `bucket_after`, also those between rows in which spans only went on."""
     previous, active_spans = 0, 0
     for row in rows:
         if active_spans:
             for silent in range(previous + 1, row["bucket"]):
                 yield silent, active_spans, {}
+        if row["bucket"] == bucket_after:
+            return
         active_spans += row["began"]
         yield row["bucket"], active_spans, {name: finite(row[f"{name}_value"]) for name in GPU_READINGS}
         active_spans -= row["ended"]

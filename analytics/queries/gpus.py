@@ -11,12 +11,13 @@ from django.db.models import OuterRef, Q, QuerySet
 
 from analytics.params import Page
 from analytics.queries.gpu_readings import Readings, latest_readings
+from analytics.queries.keyset import find_rows
 from registry.models import ComputeResource, PhysicalGPU, ResourceContext
 
 # By node, then card, so that slices of one card stand together. The last is unique, so a cursor is never ambiguous.
-_ORDER: Final = ("node_id", "physical_uuid", "uuid")
+GPU_ORDER: Final = ("node_id", "physical_uuid", "uuid")
 _COLUMNS: Final = (
-    *_ORDER,
+    *GPU_ORDER,
     "model",
     "vendor_or_guess",
     "type_or_guess",
@@ -64,16 +65,8 @@ class GpuDetail(Gpu):
 
 def find_gpus(*, tenant: str, resources: QuerySet[ComputeResource], page: Page) -> GpuPage:
     """Return a page of `resources`, which is described() and filtered. Two statements and one ClickHouse query."""
-    total = resources.count()
-    after = _after(page.after) if page.after is not None else Q()
-    rows = list(_rows(resources.filter(after).order_by(*_ORDER))[page.skip : page.skip + page.limit + 1])
-    shown = rows[: page.limit]
-    last_key = [shown[-1][name] for name in _ORDER] if len(rows) > page.limit else None
-    return GpuPage(
-        gpus=_with_readings(tenant, shown),
-        total=total,
-        next=page.next(last_key) if last_key is not None else None,
-    )
+    found = find_rows(_rows(resources), order=GPU_ORDER, page=page)
+    return GpuPage(gpus=_with_readings(tenant, found.rows), total=found.total, next=found.next)
 
 
 def find_gpu(*, tenant: str, resource_uuid: str) -> GpuDetail | None:
@@ -85,21 +78,12 @@ def find_gpu(*, tenant: str, resource_uuid: str) -> GpuDetail | None:
     is_it_or_slice_of_its_card = Q(pk=resource.pk)
     if resource.physical is not None:
         is_it_or_slice_of_its_card |= Q(physical=resource.physical) & ~Q(uuid=resource.physical.uuid)
-    gpus = _with_readings(tenant, list(_rows(known.filter(is_it_or_slice_of_its_card).order_by(*_ORDER))))
+    gpus = _with_readings(tenant, list(_rows(known.filter(is_it_or_slice_of_its_card).order_by(*GPU_ORDER))))
     return GpuDetail(
         **vars(next(gpu for gpu in gpus if gpu.resource_uuid == resource_uuid)),
         physical=resource.physical,
         contexts=list(resource.contexts.newest_first()[:MAX_CONTEXTS]),
         siblings=[gpu for gpu in gpus if gpu.resource_uuid != resource_uuid],
-    )
-
-
-def _after(key: tuple[Any, ...]) -> Q:
-    node_id, physical_uuid, uuid = key
-    return (
-        Q(node_id__gt=node_id)
-        | Q(node_id=node_id, physical_uuid__gt=physical_uuid)
-        | Q(node_id=node_id, physical_uuid=physical_uuid, uuid__gt=uuid)
     )
 
 

@@ -1,119 +1,198 @@
-"""What happened in this trace? Its spans, whole, or just where each stands; found by the trace's own time range."""
+"""What happened in this trace? All its spans, or where each of them stands; and some spans, whole, by their keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from django.conf import settings
 
-from analytics.attributes import ATTRIBUTE_COLUMNS, merge
-from analytics.queries.filters import Conditions
-from analytics.queries.summaries import TraceSummary
-from analytics.span_rows import SPAN_COLUMNS, Span, parent_of, span_of
+from analytics.queries.conditions import Conditions
+from analytics.queries.registered import registered
+from analytics.queries.resources import resource_texts
+from analytics.queries.summaries import SUMMARY_COLUMNS, TraceSummary, summarize
+from analytics.span_json import span_members
+from analytics.times import nanoseconds_of
+from analytics.tree import Places
 from axonize.clickhouse import client as clickhouse
+from axonize.clickhouse.errors import QueryTooLarge
+from axonize.clickhouse.json_rows import JsonRows, query_json
 
 MAX_SPANS: Final = 100_000
-# An answer's rows before they become Python objects, which take a few times as much.
+# An answer's rows before they become JSON, which takes a few times as much.
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
-RESOURCES_PER_QUERY: Final = 1000
+# Of how many spans the values are in memory one by one.
+SPANS_AT_ONCE: Final = 2_000
+
+PLACE_COLUMNS: Final = """
+    hex(trace_id) AS trace_hex, hex(span_id) AS span_hex, hex(parent_span_id) AS parent_hex, start_time, end_time
+"""
+# Planning costs as much as reading does, and half of that is spared where a column need not be looked up by its name.
+WHOLE_COLUMNS: Final = """
+    hex(span_id) AS span_hex, hex(parent_span_id) AS parent_hex, hex(resource_id) AS resource_hex,
+    * EXCEPT (tenant, trace_id, span_id, parent_span_id, resource_id, facet)
+"""
+# Spans of one id at one time, which happen where one is sent twice, are told apart by their names; their numbers stay.
+PLACE_ORDER: Final = ("start_time", "trace_id", "span_id", "end_time", "name")
+
+# PREWHERE by hand, for of so many columns ClickHouse's own choice costs as much as all the rest of the planning.
+_OF_TRACE: Final = """
+WITH
+    toFixedString(unhex({trace_id:String}), 16) AS id,
+    (SELECT (min(start_time), max(end_time)) FROM traces WHERE tenant = {tenant:String} AND trace_id = id) AS held
+SELECT COLUMNS_ASKED_FOR
+FROM spans
+PREWHERE tenant = {tenant:String} AND trace_id = id AND start_time >= held.1 AND start_time <= held.2
+"""
+_OF_KEYS: Final = """(start_time, trace_id, span_id) IN (
+    SELECT
+        parseDateTime64BestEffort(key.1, 9, 'UTC'),
+        toFixedString(unhex(key.2), 16),
+        toFixedString(unhex(key.3), 8)
+    FROM
+    (
+        SELECT arrayJoin(arrayZip(
+            {start_times:Array(String)}, {trace_ids:Array(String)}, {span_ids:Array(String)})) AS key
+    ))"""
+
+
+class TooManySpans(QueryTooLarge):
+    """The trace has more than MAX_SPANS spans."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a span stands. Ids are lower-case hex, times nanoseconds; `wanted` says whether it satisfies the filter."""
+class WholeTrace:
+    """A trace: its summary, where its spans stand, and the members of each one's JSON object, but for self_time_ms."""
 
-    span_id: str
-    parent_span_id: str | None
-    start_ns: int
-    end_ns: int
-    wanted: bool = True
+    summary: TraceSummary
+    places: Places
+    members: list[bytes]
 
 
-@dataclass(frozen=True)
-class SpanMatch:
-    """What the spans of a page must satisfy; None does not ask."""
+class SpanKey(NamedTuple):
+    """What tells spans of a tenant apart, but for those that were sent twice; JSON texts of their rows."""
 
-    service_name: str | None = None
-    model_name: str | None = None
-    status: str | None = None
-    name: str | None = None
-
-
-def places(*, tenant: str, trace: TraceSummary, match: SpanMatch) -> list[Place]:
-    """Return where each span of the trace stands, at most MAX_SPANS of them, by start, then span id. One query."""
-    wanted = Conditions(["true"])
-    for column in ("service_name", "model_name", "name"):
-        value = getattr(match, column)
-        if value is not None:
-            wanted.add(f"{column} = {{{column}:String}}", **{column: value})
-    if match.status is not None:
-        wanted.add("toString(status) = {status:String}", status=match.status)
-    rows = _query_trace(
-        f"""
-        lower(hex(span_id)) AS id,
-        lower(hex(parent_span_id)) AS parent_id,
-        {" AND ".join(wanted.sql)} AS wanted
-        """,
-        trace,
-        {**wanted.parameters, "tenant": tenant},
-    )
-    return [Place(row["id"], parent_of(row), row["start_ns"], row["end_ns"], bool(row["wanted"])) for row in rows]
+    start_time: bytes
+    trace_id: bytes
+    span_id: bytes
+    end_time: bytes
 
 
-def whole_spans(*, tenant: str, trace: TraceSummary, span_ids: Sequence[str] | None = None) -> list[Span]:
-    """Return the trace's spans, or those of these ids (at most a page), by start, then span id.
+def whole_trace(*, tenant: str, trace_id: str) -> WholeTrace | None:
+    """Return the trace of this id (lower-case hex), None where there is none.
 
-    One query, and one for every RESOURCES_PER_QUERY resources that sent them.
+    One query, one more where it was sent by resources that were not asked for lately, and one where spans left out what
+    the registry may know of their GPUs. Raises TooManySpans, QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
-    parameters: dict[str, object] = {"tenant": tenant}
-    condition = ""
-    if span_ids is not None:
-        condition = "AND span_id IN (SELECT toFixedString(unhex(arrayJoin({span_ids:Array(String)})), 8))"
-        parameters["span_ids"] = list(span_ids)
-    rows = _query_trace(SPAN_COLUMNS, trace, parameters, condition)
-    resources = _resources(tenant, sorted({row["resource_hex"] for row in rows}))
-    return [span_of(row, resources.get(row["resource_hex"], {})) for row in rows]
+    rows = read_trace(WHOLE_COLUMNS, tenant=tenant, trace_id=trace_id)
+    if not len(rows):
+        return None
+    places, members = Places(), list[bytes]()
+    columns: dict[str, list[bytes]] = {name: [] for name in SUMMARY_COLUMNS}
+    for begin in range(0, len(rows), SPANS_AT_ONCE):
+        some = rows.columns(begin, begin + SPANS_AT_ONCE)
+        places_of_some = places_of(some)
+        places.extend(places_of_some)
+        members += _members(some, places_of_some, tenant)
+        for name in SUMMARY_COLUMNS:
+            columns[name] += some[name]
+    return WholeTrace(summarize(trace_id, columns, places), places, members)
 
 
-def _query_trace(
-    columns: str, trace: TraceSummary, parameters: Mapping[str, object], condition: str = ""
-) -> list[dict[str, Any]]:
-    return clickhouse.query(
+def read_trace(
+    columns: str, *, tenant: str, trace_id: str, parameters: Mapping[str, object] | None = None, order: str = ""
+) -> JsonRows:
+    """Read columns of all spans of a trace; `parameters` are what they bind. One query.
+
+    Raises TooManySpans, QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
+    """
+    max_rows = min(MAX_SPANS, settings.QUERY_MAX_RESULT_ROWS)
+    sql = _OF_TRACE.replace("COLUMNS_ASKED_FOR", columns)
+    try:
+        return query_json(
+            f"{sql} ORDER BY {order}" if order else sql,
+            {**(parameters or {}), "tenant": tenant, "trace_id": trace_id},
+            settings={"max_result_rows": max_rows, "max_result_bytes": MAX_ANSWER_BYTES},
+        )
+    except QueryTooLarge as error:
+        if _span_count(tenant, trace_id) > MAX_SPANS:
+            raise TooManySpans(str(error)) from error
+        raise
+
+
+def spans_by_key(
+    keys: Iterable[SpanKey], *, tenant: str, matching: Conditions, order: str, label: str = "0"
+) -> dict[tuple[SpanKey, bytes], list[bytes]]:
+    """Return the members of the JSON objects, all but self_time_ms, of the spans of these keys that match.
+
+    They are by key and by `label`, the JSON text of an expression that tells spans of one key apart; in `order`.
+    Queries as of whole_trace. Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
+    """
+    asked = sorted(set(keys))
+    rows = query_json(
         f"""
-        SELECT
-            toUnixTimestamp64Nano(start_time) AS start_ns,
-            toUnixTimestamp64Nano(end_time) AS end_ns,
-            {columns}
+        SELECT {label} AS label, hex(trace_id) AS trace_hex, {WHOLE_COLUMNS}
         FROM spans
-        WHERE tenant = {{tenant:String}}
-            AND trace_id = toFixedString(unhex({{trace_id:String}}), 16)
-            AND start_time >= fromUnixTimestamp64Nano({{trace_start_ns:Int64}}, 'UTC')
-            AND start_time <= fromUnixTimestamp64Nano({{trace_end_ns:Int64}}, 'UTC')
-            {condition}
-        ORDER BY start_time, span_id, end_time, name
+        PREWHERE tenant = {{tenant:String}} AND {_OF_KEYS}
+        WHERE {matching.where()}
+        ORDER BY {order}
         """,
-        {**parameters, "trace_id": trace.trace_id, "trace_start_ns": trace.start_ns, "trace_end_ns": trace.end_ns},
-        settings={
-            "max_result_rows": min(MAX_SPANS, settings.QUERY_MAX_RESULT_ROWS),
-            "max_result_bytes": MAX_ANSWER_BYTES,
+        {
+            **matching.parameters,
+            "tenant": tenant,
+            "start_times": [text_of(key.start_time) for key in asked],
+            "trace_ids": [text_of(key.trace_id) for key in asked],
+            "span_ids": [text_of(key.span_id) for key in asked],
         },
+        settings={"max_result_bytes": MAX_ANSWER_BYTES},
+    )
+    found: dict[tuple[SpanKey, bytes], list[bytes]] = {}
+    for begin in range(0, len(rows), SPANS_AT_ONCE):
+        some = rows.columns(begin, begin + SPANS_AT_ONCE)
+        members = _members(some, places_of(some), tenant)
+        labelled = zip(keys_of(some), some["label"], strict=True)
+        for key_and_label, one in zip(labelled, members, strict=True):
+            found.setdefault(key_and_label, []).append(one)
+    return found
+
+
+def keys_of(columns: Mapping[str, Sequence[bytes]]) -> list[SpanKey]:
+    """Return the key of each row of PLACE_COLUMNS."""
+    names = ("start_time", "trace_hex", "span_hex", "end_time")
+    return [SpanKey(*texts) for texts in zip(*(columns[name] for name in names), strict=True)]
+
+
+def text_of(text: bytes) -> str:
+    """Return what the JSON text of an id or a time says."""
+    return text.decode().strip('"')
+
+
+def places_of(columns: Mapping[str, Sequence[bytes]]) -> Places:
+    """Return where the spans stand whose rows of PLACE_COLUMNS these are."""
+    return Places(
+        span_ids=[text.lower() for text in columns["span_hex"]],
+        parent_ids=[text.lower() for text in columns["parent_hex"]],
+        start_ns=nanoseconds_of(columns["start_time"]),
+        end_ns=nanoseconds_of(columns["end_time"]),
     )
 
 
-def _resources(tenant: str, resource_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the attributes of each resource by its id in hex."""
-    found: dict[str, dict[str, Any]] = {}
-    for begin in range(0, len(resource_ids), RESOURCES_PER_QUERY):
-        rows = clickhouse.query(
-            f"""
-            SELECT lower(hex(resource_id)) AS id, {ATTRIBUTE_COLUMNS}
-            FROM resources
-            WHERE tenant = {{tenant:String}}
-                AND resource_id IN (SELECT toFixedString(unhex(arrayJoin({{resource_ids:Array(String)}})), 16))
-            LIMIT 1 BY resource_id
-            """,
-            {"tenant": tenant, "resource_ids": list(resource_ids[begin : begin + RESOURCES_PER_QUERY])},
-            settings={"max_result_bytes": MAX_ANSWER_BYTES},
-        )
-        found.update((row["id"], merge(row)) for row in rows)
-    return found
+def _members(columns: Mapping[str, Sequence[bytes]], places: Places, tenant: str) -> list[bytes]:
+    return span_members(
+        columns,
+        places,
+        resources=resource_texts(tenant=tenant, resource_ids=columns["resource_hex"]),
+        ask_registry=lambda resource_uuids: registered(tenant=tenant, resource_uuids=resource_uuids),
+    )
+
+
+def _span_count(tenant: str, trace_id: str) -> int:
+    (row,) = clickhouse.query(
+        """
+        SELECT sum(span_count) AS spans
+        FROM traces
+        WHERE tenant = {tenant:String} AND trace_id = toFixedString(unhex({trace_id:String}), 16)
+        """,
+        {"tenant": tenant, "trace_id": trace_id},
+    )
+    spans: int = row["spans"]
+    return spans

@@ -1,11 +1,25 @@
-"""What are these traces? The summary of each, whole: from `traces`, and the time they held GPUs, from `spans`."""
+"""What is this trace as a whole? Its summary, from all of its spans."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Final
 
-from axonize.clickhouse import client as clickhouse
+from analytics.span_json import NO_PARENT
+from analytics.tree import Places
+
+SUMMARY_COLUMNS: Final = (
+    "status",
+    "service_name",
+    "environment",
+    "name",
+    "model_name",
+    "gpus.resource_uuid",
+    "tokens_input",
+    "tokens_output",
+    "cost_usd",
+)
 
 
 @dataclass(frozen=True)
@@ -36,86 +50,56 @@ class TraceSummary:
         return self.end_ns - self.start_ns
 
 
-def summarize(*, tenant: str, trace_ids: Sequence[str]) -> list[TraceSummary]:
-    """Return the summaries of the traces that exist, in the order of the ids (lower-case hex). Two queries."""
-    if not trace_ids:
-        return []
-    rows = clickhouse.query(
-        """
-        SELECT
-            lower(hex(trace_id)) AS id,
-            toUnixTimestamp64Nano(min(traces.start_time)) AS start_ns,
-            toUnixTimestamp64Nano(max(traces.end_time)) AS end_ns,
-            sum(traces.span_count) AS span_count,
-            sum(traces.error_count) AS error_count,
-            argMinMerge(first) AS root,
-            root.service_name AS service_name,
-            root.environment AS environment,
-            root.name AS root_span_name,
-            multiIf(error_count > 0, 'error', root.status = 1, 'ok', 'unset') AS status,
-            arraySort(groupUniqArrayArray(traces.models)) AS models,
-            length(groupUniqArrayArray(resource_uuids)) AS gpu_count,
-            sum(traces.tokens_input) AS tokens_input,
-            sum(traces.tokens_output) AS tokens_output,
-            sum(traces.cost_usd) AS cost_usd
-        FROM traces
-        WHERE tenant = {tenant:String}
-            AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({trace_ids:Array(String)})), 16))
-        GROUP BY trace_id
-        """,
-        {"tenant": tenant, "trace_ids": list(trace_ids)},
-    )
-    gpu_time = _gpu_time_ns(tenant, rows) if any(row["gpu_count"] for row in rows) else {}
-    found = {row["id"]: _summary(row, gpu_time.get(row["id"], 0)) for row in rows}
-    return [found[trace_id] for trace_id in trace_ids if trace_id in found]
+def summarize(trace_id: str, columns: Mapping[str, Sequence[bytes]], places: Places) -> TraceSummary:
+    """Return the summary of a trace of which these are all spans, the same as the one that lists show.
 
-
-def _gpu_time_ns(tenant: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return by trace: per resource the union of the intervals in which a span held it, summed over the resources."""
-    busy = clickhouse.query(
-        """
-        SELECT lower(hex(trace_id)) AS id, sum(busy_ns) AS gpu_time_ns
-        FROM
-        (
-            SELECT
-                trace_id,
-                intervalLengthSum(toUnixTimestamp64Nano(start_time), toUnixTimestamp64Nano(end_time)) AS busy_ns
-            FROM spans
-            ARRAY JOIN arrayDistinct(gpus.resource_uuid) AS resource_uuid
-            WHERE tenant = {tenant:String}
-                AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({trace_ids:Array(String)})), 16))
-                AND start_time >= fromUnixTimestamp64Nano({start_ns:Int64}, 'UTC')
-                AND start_time <= fromUnixTimestamp64Nano({end_ns:Int64}, 'UTC')
-                AND resource_uuid != ''
-            GROUP BY trace_id, resource_uuid
-        )
-        GROUP BY trace_id
-        """,
-        {
-            "tenant": tenant,
-            "trace_ids": [row["id"] for row in rows if row["gpu_count"]],
-            "start_ns": min(row["start_ns"] for row in rows),
-            "end_ns": max(row["end_ns"] for row in rows),
-        },
-    )
-    return {row["id"]: row["gpu_time_ns"] for row in busy}
-
-
-def _summary(row: Mapping[str, Any], gpu_time_ns: int) -> TraceSummary:
+    `columns` are SUMMARY_COLUMNS of `spans`, as axonize.clickhouse.json_rows reads them.
+    """
+    # as the column `first` of `traces` picks it
+    ranks = [
+        (parent_id != NO_PARENT, start_ns, span_id)
+        for parent_id, start_ns, span_id in zip(places.parent_ids, places.start_ns, places.span_ids, strict=True)
+    ]
+    root = ranks.index(min(ranks))
+    errors = columns["status"].count(b'"error"')
+    held = _held(columns["gpus.resource_uuid"], places)
+    costs = [Decimal(text.decode()) for text in columns["cost_usd"] if text != b"null"]
     return TraceSummary(
-        trace_id=row["id"],
-        start_ns=row["start_ns"],
-        end_ns=row["end_ns"],
-        service_name=row["service_name"],
-        environment=row["environment"],
-        root_span_name=row["root_span_name"],
-        status=row["status"],
-        span_count=row["span_count"],
-        error_count=row["error_count"],
-        models=row["models"],
-        gpu_count=row["gpu_count"],
-        gpu_time_ns=gpu_time_ns,
-        tokens_input=row["tokens_input"],
-        tokens_output=row["tokens_output"],
-        cost_usd=row["cost_usd"],
+        trace_id=trace_id,
+        start_ns=min(places.start_ns),
+        end_ns=max(places.end_ns),
+        service_name=json.loads(columns["service_name"][root]),
+        environment=json.loads(columns["environment"][root]),
+        root_span_name=json.loads(columns["name"][root]),
+        status="error" if errors else json.loads(columns["status"][root]),
+        span_count=len(places),
+        error_count=errors,
+        models=sorted(json.loads(text) for text in set(columns["model_name"]) if text != b'""'),
+        gpu_count=len(held),
+        gpu_time_ns=sum(map(_union_ns, held.values())),
+        tokens_input=_sum(columns["tokens_input"]),
+        tokens_output=_sum(columns["tokens_output"]),
+        cost_usd=sum(costs, start=Decimal(0)) if costs else None,
     )
+
+
+def _held(resource_uuids: Iterable[bytes], places: Places) -> dict[str, list[tuple[int, int]]]:
+    """Return by resource the intervals in which spans held it."""
+    decoded = {text: set(json.loads(text)) - {""} for text in set(resource_uuids)}
+    held: dict[str, list[tuple[int, int]]] = {}
+    for text, *interval in zip(resource_uuids, places.start_ns, places.end_ns, strict=True):
+        for resource in decoded[text]:
+            held.setdefault(resource, []).append((interval[0], interval[1]))
+    return held
+
+
+def _union_ns(intervals: list[tuple[int, int]]) -> int:
+    total, until = 0, 0
+    for start, end in sorted(intervals):
+        total += max(0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+def _sum(numbers: Iterable[bytes]) -> int:
+    return sum(int(text) for text in numbers if text != b"null")

@@ -3,7 +3,7 @@
 import time
 from typing import Any, Final
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import api_view
 from rest_framework.exceptions import NotFound, ValidationError
@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.filters import GpuFilter, parameter_fields
-from analytics.gpu_serializers import GpuDetailSerializer, GpuMetricsSerializer, GpuPageSerializer
+from analytics.gpu_serializers import GpuDetailSerializer, GpuMetricsSerializer, GpuPageSerializer, gpu_point_json
 from analytics.params import PageParameters, QueryParameters, TimeField, page_of
 from analytics.queries.gpu_metrics import (
     AGGREGATES,
@@ -22,12 +22,16 @@ from analytics.queries.gpu_metrics import (
 )
 from analytics.queries.gpus import find_gpu, find_gpus
 from analytics.tenancy import tenant_of
-from analytics.times import NS_PER_SECOND
+from analytics.times import NS_PER_SECOND, format_time
+from analytics.views.examples import CARD, GPU, HOLDER, READINGS, SIBLING, SLICE_UUID, answers, page_answer
 from axonize.api import ERROR, READ_ERRORS
 from registry.models import ComputeResource
 
 HOUR_NS: Final = 3600 * NS_PER_SECOND
 MAX_STEP_SECONDS: Final = 366 * 86_400
+RESOURCE_UUID_PARAMETER: Final = OpenApiParameter(
+    "resource_uuid", str, OpenApiParameter.PATH, description="A card's or MIG slice's UUID."
+)
 
 
 class GpuListParameters(PageParameters):
@@ -42,6 +46,7 @@ class GpuListParameters(PageParameters):
     tags=["gpus"],
     parameters=[GpuListParameters],
     responses={200: GpuPageSerializer, **READ_ERRORS},
+    examples=answers("Two slices of a card, one of them idle", page_answer(gpus=[GPU, SIBLING])),
 )
 @api_view(["GET"])
 def gpu_list(request: Request) -> Response:
@@ -66,7 +71,9 @@ def gpu_list(request: Request) -> Response:
 @extend_schema(
     operation_id="get_gpu",
     tags=["gpus"],
+    parameters=[RESOURCE_UUID_PARAMETER],
     responses={200: GpuDetailSerializer, 404: ERROR, **READ_ERRORS},
+    examples=answers("A busy slice", {**GPU, "physical": CARD, "contexts": [HOLDER], "siblings": [SIBLING]}),
 )
 @api_view(["GET"])
 def gpu_detail(request: Request, resource_uuid: str) -> Response:
@@ -110,34 +117,25 @@ class GpuMetricsParameters(QueryParameters):
 @extend_schema(
     operation_id="list_gpu_metrics",
     tags=["gpus"],
-    parameters=[GpuMetricsParameters],
+    parameters=[RESOURCE_UUID_PARAMETER, GpuMetricsParameters],
     responses={200: GpuMetricsSerializer, **READ_ERRORS},
-    examples=[
-        OpenApiExample(
-            "A minute of a busy slice",
-            response_only=True,
-            status_codes=[200],
-            value={
-                "metrics": [
-                    {
-                        "timestamp": "2026-02-07T10:00:00.000000000Z",
-                        "resource_uuid": "MIG-8b1f4c52-6a0e-5d3b-b7c9-1e2f3a4b5c6d",
-                        "utilization": 87.5,
-                        "memory_used_gb": 31.2,
-                        "memory_total_gb": 39.5,
-                        "temperature_celsius": 61.0,
-                        "power_watts": 312.0,
-                        "clock_mhz": 1755.0,
-                        "active_spans": 14,
-                    }
-                ],
-                "resource_uuid": "MIG-8b1f4c52-6a0e-5d3b-b7c9-1e2f3a4b5c6d",
-                "start": "2026-02-07T10:00:00.000000000Z",
-                "end": "2026-02-07T10:01:00.000000000Z",
-                "step": 60,
-            },
-        )
-    ],
+    examples=answers(
+        "A minute of a busy slice",
+        {
+            "metrics": [
+                {
+                    "timestamp": "2026-02-07T10:00:00.000000000Z",
+                    "resource_uuid": SLICE_UUID,
+                    **READINGS,
+                    "active_spans": 14,
+                }
+            ],
+            "resource_uuid": SLICE_UUID,
+            "start": "2026-02-07T10:00:00.000000000Z",
+            "end": "2026-02-07T10:01:00.000000000Z",
+            "step": 60,
+        },
+    ),
 )
 @api_view(["GET"])
 def gpu_metrics_list(request: Request, resource_uuid: str) -> Response:
@@ -152,10 +150,10 @@ def gpu_metrics_list(request: Request, resource_uuid: str) -> Response:
         aggregate=parameters["aggregate"],
     )
     answer = {
-        "metrics": points,
+        "metrics": [gpu_point_json(point) for point in points],
         "resource_uuid": resource_uuid,
-        "start": parameters["start"],
-        "end": parameters["end"],
+        "start": format_time(parameters["start"]),
+        "end": format_time(parameters["end"]),
         "step": parameters["step"],
     }
-    return Response(GpuMetricsSerializer(answer).data)
+    return Response(answer)

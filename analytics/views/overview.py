@@ -1,44 +1,52 @@
 """The overview: how the traces of a time range did."""
 
-import time
-from typing import Any
-
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import api_view
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics.buckets import DAY_SECONDS
 from analytics.queries.overview import overview
 from analytics.serializers import OverviewSerializer
 from analytics.tenancy import tenant_of
-from analytics.times import NS_PER_SECOND
-from analytics.views.filtering import FilterParameters, span_filter
+from analytics.views.examples import answers
+from analytics.views.filtering import AnalyticsParameters, span_filter
 from axonize.api import READ_ERRORS
-
-
-class OverviewParameters(FilterParameters):
-    """What `GET /analytics/overview` takes; without `end` until now, without `start` the 24 hours before `end`."""
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        end_ns = attrs.get("end", time.time_ns())
-        start_ns = attrs.get("start", end_ns - DAY_SECONDS * NS_PER_SECOND)
-        if "end" not in attrs and start_ns > end_ns:
-            raise ValidationError({"start": "Give a start that is not in the future, or an end too."}, code="invalid")
-        return super().validate({**attrs, "start": start_ns, "end": end_ns})
 
 
 @extend_schema(
     operation_id="get_overview",
     tags=["analytics"],
-    parameters=[OverviewParameters],
+    parameters=[AnalyticsParameters],
     responses={200: OverviewSerializer, **READ_ERRORS},
+    examples=answers(
+        "A quarter of an hour, with nothing in its middle",
+        {
+            "total_traces": 412,
+            "avg_latency_ms": 1873.4,
+            "error_rate": 0.012,
+            "active_gpu_count": 7,
+            "total_spans": 2609,
+            "tokens_input": 310_240,
+            "tokens_output": 88_102,
+            "cost_usd": 0.2134,
+            "bucket_seconds": 300,
+            "throughput_series": [
+                {"timestamp": "2026-02-07T10:00:00.000000000Z", "count": 201},
+                {"timestamp": "2026-02-07T10:05:00.000000000Z", "count": 0},
+                {"timestamp": "2026-02-07T10:10:00.000000000Z", "count": 211},
+            ],
+            "latency_series": [
+                {"timestamp": "2026-02-07T10:00:00.000000000Z", "p50_ms": 1410.0, "p95_ms": 5220.8, "p99_ms": 9107.3},
+                {"timestamp": "2026-02-07T10:05:00.000000000Z", "p50_ms": None, "p95_ms": None, "p99_ms": None},
+                {"timestamp": "2026-02-07T10:10:00.000000000Z", "p50_ms": 1389.1, "p95_ms": 5010.2, "p99_ms": 8870.0},
+            ],
+        },
+    ),
 )
 @api_view(["GET"])
 def overview_detail(request: Request) -> Response:
     """Count the traces that began in a range, the last 24 hours by default, with latency percentiles by time."""
-    parameters = OverviewParameters.read(request)
+    parameters = AnalyticsParameters.read(request)
     answer = overview(
         tenant=tenant_of(request),
         start_ns=parameters["start"],

@@ -8,6 +8,7 @@ from clickhouse_connect.driver import Client as ClickHouse
 from django.test import Client
 
 Get = Callable[..., dict[str, Any]]
+Write = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
@@ -27,16 +28,38 @@ def get(client: Client) -> Get:
 
 
 @pytest.fixture
+def write(client: Client) -> Write:
+    """Change something: `write("patch", "/physical-gpus/GPU-1", model="H200")` returns the answer's JSON, if any.
+
+    The body is `body`, else the named fields; the status must be `status`, else the usual one of the method.
+    """
+
+    def ask(method: str, path: str, body: Any = None, *, status: int | None = None, **fields: Any) -> dict[str, Any]:
+        usual = {"post": 201, "delete": 204}.get(method, 200)
+        sent = (fields if body is None else body) if method != "delete" else None
+        answer = getattr(client, method)(f"/api/v1{path}", sent, content_type="application/json")
+        assert answer.status_code == (status or usual), answer.content
+        return dict(answer.json()) if answer.content else {}
+
+    return ask
+
+
+@pytest.fixture
 def queries(clickhouse: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the SQL, as it comes, of every query that goes to ClickHouse from now on."""
     seen: list[str] = []
-    ask = clickhouse.query
+    ask, ask_raw = clickhouse.query, clickhouse.raw_query
 
     def query(sql: str, *args: Any, **kwargs: Any) -> Any:
         seen.append(sql)
         return ask(sql, *args, **kwargs)
 
+    def raw_query(sql: str, *args: Any, **kwargs: Any) -> Any:
+        seen.append(sql)
+        return ask_raw(sql, *args, **kwargs)
+
     monkeypatch.setattr(clickhouse, "query", query)
+    monkeypatch.setattr(clickhouse, "raw_query", raw_query)
     return seen
 
 

@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from registry import authentication, throttling
 from registry.keys import Keys
-from registry.models import ApiKey
+from registry.models import ApiKey, PhysicalGPU
 from registry.throttling import KeyThrottle, RequestCounter
 from tests.engines import free_ports
 from tests.keys import UNKNOWN_KEY, Clock, bearer, elsewhere, make_key, postgres_away
@@ -190,10 +190,44 @@ def documented(client: Client) -> dict[str, Any]:
 
 
 def test_no_address_of_the_api_is_open_by_mistake(ask: Ask, client: Client) -> None:
-    addresses = [path for path in documented(client)["paths"] if path.startswith("/api/v1/")]
-    assert len(addresses) >= 7
-    for address in addresses:
-        refused(ask(address.replace("{", "").replace("}", "")), 401, "not_authenticated")
+    paths = {path: methods for path, methods in documented(client)["paths"].items() if path.startswith("/api/v1/")}
+    assert len(paths) >= 14
+    reader, sender = make_key(scopes=["read"]), make_key(scopes=["ingest"])
+    for path, methods in paths.items():
+        address = path.replace("{", "").replace("}", "")
+        for method in methods:
+            refused(ask(address, method=method), 401, "not_authenticated")
+            refused(ask(address, method=method, key=sender), 403, "permission_denied")
+            if method in UNSAFE:
+                assert "`admin`" in refused(ask(address, method=method, key=reader), 403, "permission_denied")
+
+
+def test_a_key_with_the_scope_admin_changes_what_its_tenant_has(client: Client) -> None:
+    sent = {"headers": bearer(make_key("vision-lab", scopes=["admin"])), "REMOTE_ADDR": REMOTE}
+    cards = "/api/v1/physical-gpus"
+    created = client.post(cards, {"uuid": "GPU-1"}, content_type="application/json", **sent)  # type: ignore[arg-type]
+    assert created.status_code == 201
+    assert PhysicalGPU.objects.get().tenant.slug == "vision-lab"
+    assert client.delete(f"{cards}/GPU-1", **sent).status_code == 204  # type: ignore[arg-type]  # as above
+
+
+@pytest.mark.parametrize("peer", [REMOTE, "127.0.0.1"])
+def test_staff_change_something_by_their_session_and_its_csrf_token(peer: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create_user("ops", is_staff=True))
+    client.get("/admin/password_change/")
+    token = {"x-csrftoken": client.cookies["csrftoken"].value}
+    statuses = [
+        client.post(
+            "/api/v1/physical-gpus",
+            {"uuid": "GPU-1"},
+            content_type="application/json",
+            headers=headers,
+            REMOTE_ADDR=peer,
+        ).status_code
+        for headers in ({}, token | {"origin": "http://evil.example"}, token)
+    ]
+    assert statuses == [403, 403, 201]
 
 
 def test_the_documentation_says_how_to_send_a_key_and_what_refusals_there_are(client: Client) -> None:

@@ -150,6 +150,16 @@ def test_unknown_readings_are_null_and_the_span_still_counts(chart: Chart) -> No
     assert (point["memory_total_gb"], point["active_spans"]) == (9.75, 1)
 
 
+@pytest.mark.parametrize("aggregate", ["avg", "max", "min", "last"])
+def test_a_bucket_in_which_no_span_ends_has_no_readings(chart: Chart, aggregate: str) -> None:
+    chart.held(5, 65, utilization=50.0, memory_used_gb=4.0)
+
+    for start_s in (0, 20, 40):
+        (point,) = chart.ask(start_s, start_s + 20, step=20, aggregate=aggregate)
+        assert [point[name] for name in READINGS] == [None] * len(READINGS)
+        assert point["active_spans"] == 1
+
+
 def test_a_reading_that_is_no_number_spoils_no_bucket(chart: Chart) -> None:
     chart.held(1, 2, utilization=50.0, power_watts=float("inf"))
     chart.held(1, 3, utilization=float("nan"))

@@ -1,5 +1,6 @@
 """What one tenant's key shows of another's data, at each address: nothing, also where both have the same ids."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -50,6 +51,19 @@ class Side:
         assert answer.status_code == status, answer.content
         body: dict[str, Any] = answer.json()
         return body
+
+    def send_to(self, method: str, address: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Change something with a key of the tenant; return the status and the answer, if any."""
+        key = bearer(make_key(self.tenant, scopes=["admin"]))
+        answer: Any = Client().generic(
+            method.upper(),
+            f"/api/v1{address}",
+            json.dumps(body),
+            content_type="application/json",
+            headers=key,
+            REMOTE_ADDR="203.0.113.7",
+        )
+        return answer.status_code, answer.json() if answer.content else {}
 
     def send(self, ingest: Ingest, trace: bytes, card: str, start_ns: int) -> None:
         """Send a trace whose spans all ran on a card and on a slice of it."""
@@ -176,6 +190,19 @@ def test_the_spans_of_a_trace_are_mine(mine: Side, other: Side) -> None:
 
 
 @BOTH
+def test_the_list_of_spans_has_only_mine(mine: Side, other: Side) -> None:
+    answer = mine.ask("/spans")
+    assert (answer["total"], len(answer["spans"])) == (2 * mine.spans, 2 * mine.spans)
+    assert {each["trace_id"] for each in answer["spans"]} == {mine.trace.hex(), SHARED_TRACE.hex()}
+    assert {(each["depth"], each["self_time_ms"]) for each in answer["spans"]} == {(0, mine.duration_ms)}
+    assert says_nothing_of(other, answer)
+    for chosen in ({"service_name": other.service}, {"resource_uuid": other.card}, {"attr.secret.of": other.tenant}):
+        assert mine.ask("/spans", chosen)["total"] == 0
+    cursor = other.ask("/spans", limit=1)["next"]
+    assert says_nothing_of(other, mine.ask("/spans", limit=1, cursor=cursor))
+
+
+@BOTH
 def test_the_list_of_gpus_has_only_mine(mine: Side, other: Side) -> None:
     answer = mine.ask("/gpus")
     cards = (mine.card, SHARED_CARD)
@@ -215,6 +242,86 @@ def test_the_metrics_of_another_tenants_gpu_are_empty_and_those_of_the_same_id_m
 
 
 @BOTH
+def test_the_metrics_of_another_tenants_card_are_empty_and_those_of_the_same_id_mine(mine: Side, other: Side) -> None:
+    assert mine.ask(f"/physical-gpus/{other.card}/metrics")["metrics"] == []
+
+    answer = mine.ask(f"/physical-gpus/{SHARED_CARD}/metrics", step=3600)
+    assert {point["utilization"] for point in answer["metrics"] if point["utilization"]} == {mine.utilization}
+    assert max(point["active_spans"] for point in answer["metrics"]) == 2 * mine.spans, "on the card and on its slice"
+    assert says_nothing_of(other, answer)
+
+
+@BOTH
+def test_the_registrys_lists_have_only_mine(mine: Side, other: Side) -> None:
+    cards, resources = mine.ask("/physical-gpus"), mine.ask("/compute-resources")
+    contexts = mine.ask("/resource-contexts")
+    assert {one["uuid"] for one in cards["physical_gpus"]} == {mine.card, SHARED_CARD}
+    assert {one["physical_uuid"] for one in resources["compute_resources"]} == {mine.card, SHARED_CARD}
+    assert {one["user_label"] for one in contexts["resource_contexts"]} == {f"{mine.tenant}-label"}
+    assert (cards["total"], resources["total"], contexts["total"]) == (2, 4, 4)
+    assert all(says_nothing_of(other, answer) for answer in (cards, resources, contexts))
+    for address in ("/physical-gpus", "/compute-resources"):
+        assert mine.ask(address, uuid=other.card)["total"] == 0
+        assert mine.ask(address, q=other.tenant)["total"] == 0
+    for filters in ({"resource_uuid": other.card}, {"physical_uuid": other.card}, {"label": f"{other.tenant}-label"}):
+        assert mine.ask("/resource-contexts", filters)["total"] == 0
+
+
+def everything_of(side: Side) -> list[dict[str, Any]]:
+    return [side.ask(address) for address in ("/physical-gpus", "/compute-resources", "/resource-contexts")]
+
+
+@BOTH
+def test_nothing_of_another_tenant_is_read_changed_or_deleted(mine: Side, other: Side) -> None:
+    before = everything_of(other)
+    (context,) = mine.ask("/resource-contexts", resource_uuid=mine.card)["resource_contexts"]
+    missing = mine.miss("/resource-contexts/0")
+    for address, fields in (
+        (f"/physical-gpus/{other.card}", {"uuid": other.card, "model": "changed"}),
+        (f"/compute-resources/{other.card}", {"uuid": other.card, "resource_type": "changed"}),
+        (f"/resource-contexts/{theirs(other)}", context | {"pod": "changed"}),
+    ):
+        assert mine.miss(address)["errors"][0]["code"] == missing["errors"][0]["code"]
+        for method in ("put", "patch", "delete"):
+            assert mine.send_to(method, address, fields)[0] == 404
+    assert everything_of(other) == before
+
+
+def theirs(side: Side) -> int:
+    """Return the id of one of a tenant's contexts."""
+    number: int = side.ask("/resource-contexts", resource_uuid=side.card)["resource_contexts"][0]["id"]
+    return number
+
+
+@BOTH
+def test_what_belongs_to_another_tenant_is_named_like_what_is_not_there(mine: Side, other: Side) -> None:
+    before = everything_of(mine)
+    for address, fields, name in (
+        ("/compute-resources", {"uuid": "new"}, "physical_uuid"),
+        ("/resource-contexts", {"attached_at": "2026-02-07T10:00:00Z"}, "resource_uuid"),
+    ):
+        for method, to in (("post", address), ("patch", f"{address}/{mine.card if name[0] == 'p' else theirs(mine)}")):
+            if method == "patch":
+                fields.pop("uuid", None)
+            answers = [mine.send_to(method, to, fields | {name: uuid}) for uuid in (other.card, "GPU-00000000")]
+            assert answers[0] == answers[1]
+            status, answer = answers[0]
+            assert (status, [error["attr"] for error in answer["errors"]]) == (400, [name])
+    assert everything_of(mine) == before
+
+
+@BOTH
+def test_a_change_of_what_both_have_is_a_change_of_mine(mine: Side, other: Side) -> None:
+    before = everything_of(other)
+    assert mine.send_to("patch", f"/physical-gpus/{SHARED_CARD}", {"model": "changed"})[0] == 200
+    assert mine.send_to("delete", f"/compute-resources/{SHARED_CARD}-slice", {})[0] == 204
+    assert mine.send_to("post", "/physical-gpus", {"uuid": other.card})[0] == 201, "each tenant has its own"
+    assert mine.ask(f"/physical-gpus/{SHARED_CARD}")["model"] == "changed"
+    mine.miss(f"/compute-resources/{SHARED_CARD}-slice")
+    assert everything_of(other) == before
+
+
+@BOTH
 def test_the_overview_counts_only_mine(mine: Side, other: Side) -> None:
     answer = mine.ask("/analytics/overview")
     assert (answer["total_traces"], answer["total_spans"], answer["active_gpu_count"]) == (2, 2 * mine.spans, 4)
@@ -223,6 +330,46 @@ def test_the_overview_counts_only_mine(mine: Side, other: Side) -> None:
     assert answer["avg_latency_ms"] == mine.duration_ms
     for chosen in ({"service_name": other.service}, {"resource_uuid": other.card}, {"node_id": f"{other.tenant}-node"}):
         assert mine.ask("/analytics/overview", chosen)["total_traces"] == 0
+
+
+@BOTH
+def test_latency_and_throughput_are_of_mine_only(mine: Side, other: Side) -> None:
+    # each ran on a card and on a slice of it, one of them on the card that both tenants have
+    for group_by, groups in (({}, 1), ({"group_by": "name"}, 1), ({"group_by": "resource_uuid"}, 2)):
+        for of, count in (("trace", 2), ("span", 2 * mine.spans)):
+            answer = mine.ask("/analytics/latency", group_by, of=of)
+            assert answer["summary"]["count"] == count
+            assert answer["summary"]["min_ms"] == answer["summary"]["max_ms"] == mine.duration_ms
+            assert sum(point["count"] for point in answer["series"]) == count * groups
+            assert says_nothing_of(other, answer)
+        answer = mine.ask("/analytics/throughput", group_by)
+        assert says_nothing_of(other, answer)
+        totals = {name: sum(point[name] for point in answer["series"]) for name in ("traces", "spans", "errors")}
+        assert totals == {"traces": 2 * groups, "spans": 2 * mine.spans * groups, "errors": 2 * mine.spans * groups}
+    for chosen in ({"service_name": other.service}, {"resource_uuid": other.card}, {"node_id": f"{other.tenant}-node"}):
+        assert mine.ask("/analytics/latency", chosen)["summary"]["count"] == 0
+        assert mine.ask("/analytics/latency", chosen, group_by="name", of="span")["series"] == []
+        assert mine.ask("/analytics/throughput", chosen, group_by="name")["series"] == []
+
+
+@BOTH
+def test_services_models_and_gpus_in_use_are_mine_only(mine: Side, other: Side) -> None:
+    services, models, gpus = (mine.ask(f"/analytics/{what}") for what in ("services", "models", "gpus"))
+    for answer in (services, models, gpus):
+        assert says_nothing_of(other, answer)
+    assert [(row["service_name"], row["count"]) for row in services["services"]] == [(mine.service, 2 * mine.spans)]
+    assert [(row["model_name"], row["tokens_input"]) for row in models["models"]] == [
+        (f"{mine.tenant}-model", 20 * mine.spans)
+    ]
+    assert {row["resource_uuid"] for row in gpus["gpus"]} == {
+        f"{card}{end}" for card in (mine.card, SHARED_CARD) for end in ("", "-slice")
+    }
+    assert {(row["spans"], row["max_utilization"], row["node_id"]) for row in gpus["gpus"]} == {
+        (mine.spans, mine.utilization, f"{mine.tenant}-node")
+    }
+    for chosen in ({"service_name": other.service}, {"resource_uuid": other.card}):
+        for what in ("services", "models", "gpus"):
+            assert mine.ask(f"/analytics/{what}", chosen)["total"] == 0
 
 
 def test_a_correction_of_one_tenants_card_shows_in_no_other(

@@ -1,0 +1,129 @@
+"""Spans as the JSON that the API shows, put together column by column of the JSON texts that ClickHouse writes."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from analytics.attributes import EMPTY, attribute_texts, decode_key_values, json_text
+from analytics.gpu_json import Words, gpu_texts
+from analytics.span_rows import CANONICAL, PROTOCOL
+from analytics.times import format_time, milliseconds
+from analytics.tree import Places
+from axonize.clickhouse.json_rows import bytes_of, value_of
+
+Columns = Mapping[str, Sequence[bytes]]
+
+NO_PARENT: Final = b'"' + b"0" * 16 + b'"'
+_ALL: Final[frozenset[bytes]] = frozenset()
+_EMPTY_TEXT: Final = frozenset({b'""'})
+_UNSET: Final = {
+    str: _EMPTY_TEXT,
+    int: frozenset({b"null"}),
+    # what is no number was not stored at all times
+    float: frozenset({b"null", b'"nan"', b'"inf"', b'"-inf"'}),
+}
+_UNSET_OF_PROTOCOL: Final = {str: _EMPTY_TEXT, int: frozenset({b"0"})}
+_EVENTS: Final = ("time_unix_nano", "name", "attributes", "dropped_attributes_count")
+_LINKS: Final = ("trace_id", "span_id", "attributes", "trace_state", "dropped_attributes_count", "flags")
+_NOTHING: Final = b"[]"
+
+
+def span_members(
+    columns: Columns, places: Places, *, resources: Mapping[bytes, bytes], ask_registry: Callable[[set[str]], Words]
+) -> list[bytes]:
+    """Return the members of each span's JSON object: all that SpanSerializer documents, but for self_time_ms.
+
+    `columns` are WHOLE_COLUMNS as axonize.clickhouse.json_rows has them, `places` where these spans stand; `resources`
+    has the JSON object of each resource's attributes by its id.
+    """
+    durations = zip(places.start_ns, places.end_ns, strict=True)
+    members = [
+        [b'"span_id":' + text for text in places.span_ids],
+        _members("parent_span_id", places.parent_ids, frozenset({NO_PARENT})),
+        _members("name", columns["name"]),
+        _members("start_time", columns["start_time"]),
+        _members("end_time", columns["end_time"]),
+        _members("duration_ms", [repr(milliseconds(end - start)).encode() for start, end in durations]),
+        _members("status", columns["status"]),
+        _members("error_message", columns["status_message"], _EMPTY_TEXT),
+        _members("kind", columns["kind"]),
+        *(_members(name, columns[name], _UNSET[kind]) for name, kind in CANONICAL.items()),
+        *(_members(name, columns[name], _UNSET_OF_PROTOCOL[kind]) for name, kind in PROTOCOL.items()),
+        _members("attributes", attribute_texts(columns)),
+        _members("gpus", gpu_texts(columns, ask_registry)),
+        _members("events", _nested(columns, "events", _EVENTS, _event)),
+        _members("links", _nested(columns, "links", _LINKS, _link)),
+        _members("resource", [resources.get(one, EMPTY) for one in columns["resource_hex"]]),
+        _members("scope", _scopes(columns)),
+    ]
+    return list(map(b"".join, zip(*filter(None, members), strict=True)))
+
+
+def with_self_time(members: bytes, self_time_ns: int | None) -> bytes:
+    """Return the members with self_time_ms, null where it is not known."""
+    self_time = b"null" if self_time_ns is None else repr(milliseconds(self_time_ns)).encode()
+    return members + b',"self_time_ms":' + self_time
+
+
+def flat_span(members: bytes, *, self_time_ns: int | None, depth: int | None) -> bytes:
+    """Return a span's JSON object as a flat page shows it."""
+    depth_text = b"null" if depth is None else b"%d" % depth
+    return b"{" + with_self_time(members, self_time_ns) + b',"depth":' + depth_text + b"}"
+
+
+def _members(name: str, texts: Sequence[bytes], unset: frozenset[bytes] = _ALL) -> list[bytes]:
+    """Return `,"name":text` for each text, nothing for one that is unset; an empty list where all are."""
+    if unset.issuperset(texts):
+        return []
+    label = b',"%b":' % name.encode()
+    return [b"" if text in unset else label + text for text in texts] if unset else [label + text for text in texts]
+
+
+def _nested(
+    columns: Columns, name: str, fields: Sequence[str], shown: Callable[..., dict[str, Any]]
+) -> Sequence[bytes]:
+    """Return the JSON array of each row's events or links; `shown` makes one of them of its fields' values."""
+    first = columns[f"{name}.{fields[0]}"]
+    if first.count(_NOTHING) == len(first):
+        return first
+    rows = zip(*(columns[f"{name}.{field}"] for field in fields), strict=True)
+    return [
+        _NOTHING
+        if row[0] == _NOTHING
+        else json_text([shown(*values) for values in zip(*map(value_of, row), strict=True)]).encode()
+        for row in rows
+    ]
+
+
+def _event(time_ns: int, name: str, attributes: Sequence[str], dropped: int) -> dict[str, Any]:
+    event: dict[str, Any] = {"time": format_time(time_ns), "name": name, "attributes": _key_values(attributes)}
+    return event | ({"dropped_attributes_count": dropped} if dropped else {})
+
+
+def _link(
+    trace_id: str, span_id: str, attributes: Sequence[str], trace_state: str, dropped: int, flags: int
+) -> dict[str, Any]:
+    extras = {"trace_state": trace_state, "dropped_attributes_count": dropped, "flags": flags}
+    return {
+        "trace_id": bytes_of(trace_id).hex(),
+        "span_id": bytes_of(span_id).hex(),
+        "attributes": _key_values(attributes),
+        **{name: value for name, value in extras.items() if value},
+    }
+
+
+def _scopes(columns: Columns) -> list[bytes]:
+    scopes = list(zip(columns["scope_name"], columns["scope_version"], columns["scope_attributes"], strict=True))
+    shown = {scope: _scope(*scope) for scope in set(scopes)}
+    return [shown[scope] for scope in scopes]
+
+
+def _scope(name: bytes, version: bytes, attributes: bytes) -> bytes:
+    scope = {"name": json.loads(name), "version": json.loads(version)}
+    if attributes != _NOTHING:
+        scope["attributes"] = _key_values(value_of(attributes))
+    return json_text(scope).encode()
+
+
+def _key_values(messages: Sequence[str]) -> dict[str, Any]:
+    return decode_key_values(bytes_of(message) for message in messages)

@@ -1,0 +1,57 @@
+"""Compute resources: the registry's records of what processes can run on."""
+
+from typing import Any, ClassVar, Final
+
+from rest_framework import serializers
+
+from analytics.filters import ComputeResourceFilter, parameter_fields
+from analytics.params import PageParameters
+from analytics.queries.gpus import GPU_ORDER
+from analytics.registry_serializers import ComputeResourcePageSerializer, ComputeResourceSerializer
+from analytics.views.examples import CARD_UUID, FIRST_SEEN, LAST_SEEN, NODE, SLICE_UUID
+from analytics.views.registry import RegistryViews
+from analytics.views.registry_docs import documented
+from registry.models import ComputeResource
+
+SLICE: Final = {
+    "uuid": SLICE_UUID,
+    "physical_uuid": CARD_UUID,
+    "resource_type": "mig_3g.40gb",
+    "memory_total_gb": 39.5,
+    "seen_model": "NVIDIA H100 80GB HBM3",
+    "seen_vendor": "NVIDIA",
+    "seen_node_id": NODE,
+    "first_seen": FIRST_SEEN,
+    "last_seen": LAST_SEEN,
+}
+
+
+class ComputeResourceListParameters(PageParameters):
+    """What `GET /compute-resources` takes."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {**super().get_fields(), **parameter_fields(ComputeResourceFilter)}
+
+
+@documented(
+    names=("compute_resource", "compute_resources"),
+    serializer=ComputeResourceSerializer,
+    page=ComputeResourcePageSerializer,
+    parameters=[ComputeResourceListParameters],
+    example=SLICE,
+    change={"physical_uuid": SLICE["physical_uuid"]},
+    deletes="Delete a compute resource and its contexts. The next span that ran on it registers it again.",
+)
+class ComputeResourceViews(RegistryViews):
+    queryset = ComputeResource.objects.described().select_related("physical")
+    serializer_class = ComputeResourceSerializer
+    page_serializer = ComputeResourcePageSerializer
+    rows_field = "compute_resources"
+    list_parameters = ComputeResourceListParameters
+    filters = ComputeResourceFilter
+    order = GPU_ORDER
+    noun = "compute resource"
+    lookup_field = "uuid"
+    refusals: ClassVar = {
+        "compute_resource_uuid_unique": ("uuid", "There is a compute resource with this UUID already.")
+    }

@@ -1,0 +1,108 @@
+"""Cards: the registry's records of them, and how all slices of one were used over time."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import api_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from analytics.filters import PhysicalGpuFilter, parameter_fields
+from analytics.gpu_serializers import PhysicalGpuMetricsSerializer, gpu_point_json
+from analytics.params import PageParameters
+from analytics.queries.gpu_metrics import physical_gpu_metrics
+from analytics.registry_serializers import PhysicalGpuPageSerializer, PhysicalGpuSerializer
+from analytics.tenancy import tenant_of
+from analytics.times import format_time
+from analytics.views.examples import CARD, answers
+from analytics.views.gpus import GpuMetricsParameters
+from analytics.views.registry import RegistryViews
+from analytics.views.registry_docs import documented
+from axonize.api import READ_ERRORS
+from registry.models import PhysicalGPU
+
+
+class PhysicalGpuListParameters(PageParameters):
+    """What `GET /physical-gpus` takes."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {**super().get_fields(), **parameter_fields(PhysicalGpuFilter)}
+
+
+@documented(
+    names=("physical_gpu", "physical_gpus"),
+    serializer=PhysicalGpuSerializer,
+    page=PhysicalGpuPageSerializer,
+    parameters=[PhysicalGpuListParameters],
+    example=CARD,
+    change={"cost_per_hour_usd": 2.6},
+    deletes="Delete a card. Its slices stay, on no card; the next span that names the card registers it again.",
+)
+class PhysicalGpuViews(RegistryViews):
+    queryset = PhysicalGPU.objects.all()
+    serializer_class = PhysicalGpuSerializer
+    page_serializer = PhysicalGpuPageSerializer
+    rows_field = "physical_gpus"
+    list_parameters = PhysicalGpuListParameters
+    filters = PhysicalGpuFilter
+    order = ("node_id", "uuid")
+    noun = "physical GPU"
+    lookup_field = "uuid"
+    refusals: ClassVar = {"physical_gpu_uuid_unique": ("uuid", "There is a physical GPU with this UUID already.")}
+
+
+@extend_schema(
+    operation_id="list_physical_gpu_metrics",
+    tags=["registry"],
+    parameters=[OpenApiParameter("uuid", str, OpenApiParameter.PATH, description="The card's."), GpuMetricsParameters],
+    responses={200: PhysicalGpuMetricsSerializer, **READ_ERRORS},
+    examples=answers(
+        "A minute of a card with two busy slices",
+        {
+            "metrics": [
+                {
+                    "timestamp": "2026-02-07T10:00:00.000000000Z",
+                    "resource_uuid": CARD["uuid"],
+                    "utilization": 71.5,
+                    "memory_used_gb": 52.6,
+                    "memory_total_gb": 79.0,
+                    "temperature_celsius": 61.0,
+                    "power_watts": 488.0,
+                    "clock_mhz": 1755.0,
+                    "active_spans": 23,
+                }
+            ],
+            "physical_uuid": CARD["uuid"],
+            "start": "2026-02-07T10:00:00.000000000Z",
+            "end": "2026-02-07T10:01:00.000000000Z",
+            "step": 60,
+        },
+    ),
+)
+@api_view(["GET"])
+def physical_gpu_metrics_list(request: Request, uuid: str) -> Response:
+    """Show how a card was used over time, the last hour by default. An unknown one has an empty list.
+
+    Each slice's readings of a bucket become one by `aggregate` first. Of the slices that have a reading in the bucket,
+    used and total memory and power are summed up; utilization, temperature and clock are averaged, each slice counting
+    alike. `active_spans` is summed up, so a span that ran on two slices counts twice.
+    A span's slice is on the card that the span names; where it names none, on the card that the registry has it on.
+    """
+    parameters = GpuMetricsParameters.read(request)
+    points = physical_gpu_metrics(
+        tenant=tenant_of(request),
+        physical_uuid=uuid,
+        start_ns=parameters["start"],
+        end_ns=parameters["end"],
+        step_seconds=parameters["step"],
+        aggregate=parameters["aggregate"],
+    )
+    answer = {
+        "metrics": [gpu_point_json(point) for point in points],
+        "physical_uuid": uuid,
+        "start": format_time(parameters["start"]),
+        "end": format_time(parameters["end"]),
+        "step": parameters["step"],
+    }
+    return Response(answer)

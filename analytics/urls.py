@@ -18,10 +18,10 @@ urlpatterns = [
     path("traces/<str:trace_id>/spans", spans.trace_spans),
     path("spans", spans.span_list),
     path("gpus", gpus.gpu_list),
-    path("gpus/<str:resource_uuid>", gpus.gpu_detail),
-    path("gpus/<str:resource_uuid>/metrics", gpus.gpu_metrics_list),
-    path("physical-gpus", PhysicalGpuViews.as_view(ALL)),
     # UUIDs are paths: a MIG slice of an older driver is called MIG-GPU-…/1/0.
+    path("gpus/<path:resource_uuid>/metrics", gpus.gpu_metrics_list),
+    path("gpus/<path:resource_uuid>", gpus.gpu_detail),
+    path("physical-gpus", PhysicalGpuViews.as_view(ALL)),
     path("physical-gpus/<path:uuid>/metrics", physical_gpu_metrics_list),
     path("physical-gpus/<path:uuid>", PhysicalGpuViews.as_view(ONE)),
     path("compute-resources", ComputeResourceViews.as_view(ALL)),

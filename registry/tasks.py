@@ -3,7 +3,7 @@
 import logging
 
 from celery import shared_task
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 
 from axonize.clickhouse.errors import ClickHouseUnavailable
 from registry import sync
@@ -13,8 +13,11 @@ logger = logging.getLogger(__name__)
 
 @shared_task(name="registry.tasks.sync_registry")
 def sync_registry() -> None:
-    """Synchronise once; a store that is away is a line in the log, for beat calls again in two seconds."""
+    """Synchronise once; a store that is away is a line in the log, for beat calls again in two seconds.
+
+    So is a card that somebody deletes while its slices are added.
+    """
     try:
         sync.sync_registry()
-    except (ClickHouseUnavailable, OperationalError) as error:
+    except (ClickHouseUnavailable, OperationalError, IntegrityError) as error:
         logger.warning("The registry is not synchronised, the next run tries again: %s", error)

@@ -1,0 +1,247 @@
+"""What the API must answer: about traces and their spans, from the spans of one tenant."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from tests.oracle.matching import Filters, gpu_text, meets
+from tests.oracle.measures import covered, ms, time_text
+from tests.oracle.records import READINGS, TEXTS, Dataset, Gpu, Span
+from tests.oracle.registry import words
+from tests.oracle.trees import Node, roots, walk
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    trace_id: str
+    spans: list[Span]
+
+    @cached_property
+    def start_ns(self) -> int:
+        return min(span.start_ns for span in self.spans)
+
+    @cached_property
+    def end_ns(self) -> int:
+        return max(span.end_ns for span in self.spans)
+
+    @property
+    def duration_ns(self) -> int:
+        return self.end_ns - self.start_ns
+
+    @cached_property
+    def first(self) -> Span:
+        """The earliest root, the earliest span where no root has arrived."""
+        return min(self.spans, key=lambda span: (span.parent_span_id != "", span.start_ns, span.span_id))
+
+    @property
+    def error_count(self) -> int:
+        return sum(span.status == "error" for span in self.spans)
+
+    @property
+    def status(self) -> str:
+        return "error" if self.error_count else self.first.status
+
+    @property
+    def resources(self) -> set[str]:
+        return {uuid for span in self.spans for uuid in span.resources}
+
+    @property
+    def gpu_time_ns(self) -> int:
+        return sum(
+            covered([(span.start_ns, span.end_ns) for span in self.spans if uuid in span.resources])
+            for uuid in self.resources
+        )
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        costs = [span.cost_usd for span in self.spans if span.cost_usd is not None]
+        return sum(costs, Decimal(0)) if costs else None
+
+    @property
+    def tokens_input(self) -> int:
+        return sum(span.tokens_input or 0 for span in self.spans)
+
+    @property
+    def tokens_output(self) -> int:
+        return sum(span.tokens_output or 0 for span in self.spans)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        return {
+            "trace_id": self.trace_id,
+            "start_time": time_text(self.start_ns),
+            "end_time": time_text(self.end_ns),
+            "duration_ms": ms(self.duration_ns),
+            "service_name": self.first.service_name,
+            "environment": self.first.environment,
+            "root_span_name": self.first.name,
+            "status": self.status,
+            "span_count": len(self.spans),
+            "error_count": self.error_count,
+            "models": sorted({span.model_name for span in self.spans} - {""}),
+            "tokens_input": self.tokens_input,
+            "tokens_output": self.tokens_output,
+            "gpu_count": len(self.resources),
+            "gpu_time_ms": ms(self.gpu_time_ns),
+            "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
+        }
+
+
+@dataclass(frozen=True)
+class TraceFilters:
+    """What a trace must satisfy as a whole, and `one_span` what one span of it must."""
+
+    start_ns: int | None = None
+    end_ns: int | None = None
+    status: str | None = None
+    min_duration_ns: int | None = None
+    max_duration_ns: int | None = None
+    one_span: Filters = field(default_factory=Filters)
+
+    @property
+    def range(self) -> tuple[int, int]:
+        """The start and end of a question that has both."""
+        assert self.start_ns is not None
+        assert self.end_ns is not None
+        return self.start_ns, self.end_ns
+
+    def hold(self, whole: Trace | Span) -> bool:
+        """Tell whether the range, the status and the durations are as asked for."""
+        return (
+            (self.start_ns is None or whole.start_ns >= self.start_ns)
+            and (self.end_ns is None or whole.start_ns < self.end_ns)
+            and self.status in (None, whole.status)
+            and (self.min_duration_ns is None or whole.duration_ns >= self.min_duration_ns)
+            and (self.max_duration_ns is None or whole.duration_ns <= self.max_duration_ns)
+        )
+
+
+ORDERS: dict[str, Callable[[Trace], Any]] = {
+    "start_time": lambda trace: trace.start_ns,
+    "duration_ms": lambda trace: trace.duration_ns,
+    "error_count": lambda trace: trace.error_count,
+    "span_count": lambda trace: len(trace.spans),
+    # a cost that nobody sent is below every cost
+    "cost_usd": lambda trace: (trace.cost_usd is not None, trace.cost_usd or 0),
+}
+SPAN_ORDERS: dict[str, Callable[[Span], Any]] = {
+    "start_time": lambda span: span.start_ns,
+    "duration_ms": lambda span: span.duration_ns,
+    "cost_usd": lambda span: (span.cost_usd is not None, span.cost_usd or 0),
+}
+
+
+class Model:
+    """What one tenant's spans, and its part of the registry, come to."""
+
+    def __init__(self, dataset: Dataset, tenant: int) -> None:
+        self.dataset = dataset
+        self.tenant = tenant
+        self.spans = [span for span in dataset.spans if span.tenant == tenant]
+        self.registry = words(dataset, tenant)
+        ids = sorted({span.trace_id for span in self.spans})
+        self.traces = [Trace(each, [span for span in self.spans if span.trace_id == each]) for each in ids]
+
+    def meets(self, span: Span, filters: Filters) -> bool:
+        return meets(span, filters, self.registry)
+
+    def matching(self, wanted: TraceFilters) -> list[Trace]:
+        return [trace for trace in self.traces if wanted.hold(trace) and self.matching_spans(trace, wanted)]
+
+    def matching_spans(self, trace: Trace, wanted: TraceFilters) -> list[Span]:
+        return [span for span in trace.spans if self.meets(span, wanted.one_span)]
+
+    def trace(self, trace_id: str) -> Trace | None:
+        return next((trace for trace in self.traces if trace.trace_id == trace_id), None)
+
+    def trace_list(self, wanted: TraceFilters, order_by: str) -> list[dict[str, Any]]:
+        """Return the summaries in order, those that are alike in it by start and id in the same direction."""
+        key = ORDERS[order_by.removeprefix("-")]
+        found = sorted(self.matching(wanted), key=lambda trace: (key(trace), trace.start_ns, trace.trace_id))
+        return [trace.summary for trace in (found[::-1] if order_by.startswith("-") else found)]
+
+    def trace_detail(self, trace_id: str) -> dict[str, Any] | None:
+        trace = self.trace(trace_id)
+        if trace is None:
+            return None
+        return {**trace.summary, "spans": [self._nested(root) for root in roots(trace.spans)]}
+
+    def trace_spans(self, trace_id: str, wanted: TraceFilters) -> list[dict[str, Any]] | None:
+        trace = self.trace(trace_id)
+        if trace is None:
+            return None
+        return [
+            self._flat(node)
+            for node in walk(trace.spans)
+            if wanted.hold(node.span) and self.meets(node.span, wanted.one_span)
+        ]
+
+    def span_list(self, wanted: TraceFilters, order_by: str) -> list[dict[str, Any]]:
+        """Return spans of all traces, each with its place in its own; those that were sent twice share the first's."""
+        key = SPAN_ORDERS[order_by.removeprefix("-")]
+        places = [list(walk(trace.spans)) for trace in self.traces]
+        nodes = [next(first for first in nodes if first.span == node.span) for nodes in places for node in nodes]
+        found = sorted(
+            (node for node in nodes if wanted.hold(node.span) and self.meets(node.span, wanted.one_span)),
+            key=lambda node: (key(node.span), node.span.start_ns, node.span.trace_id, node.span.span_id),
+        )
+        return [
+            {"trace_id": node.span.trace_id, **self._flat(node)}
+            for node in (found[::-1] if order_by.startswith("-") else found)
+        ]
+
+    def _flat(self, node: Node) -> dict[str, Any]:
+        return {**self._span(node), "depth": node.depth}
+
+    def _nested(self, node: Node) -> dict[str, Any]:
+        return {**self._span(node), "children": [self._nested(child) for child in node.children]}
+
+    def _span(self, node: Node) -> dict[str, Any]:
+        span = node.span
+        where_set = {
+            "parent_span_id": span.parent_span_id,
+            "error_message": span.message,
+            "environment": span.environment,
+            "model_name": span.model_name,
+        }
+        where_known = {
+            "tokens_input": span.tokens_input,
+            "tokens_output": span.tokens_output,
+            "ttft_ms": span.ttft_ms,
+            "queue_ms": span.queue_ms,
+            "tokens_per_second": span.tokens_per_second,
+            "cost_usd": None if span.cost_usd is None else float(span.cost_usd),
+        }
+        return {
+            "span_id": span.span_id,
+            "name": span.name,
+            "start_time": time_text(span.start_ns),
+            "end_time": time_text(span.end_ns),
+            "duration_ms": ms(span.duration_ns),
+            "self_time_ms": ms(node.self_time_ns),
+            "status": span.status,
+            "kind": span.kind,
+            "service_name": span.service_name,
+            **{name: text for name, text in where_set.items() if text},
+            **{name: number for name, number in where_known.items() if number is not None},
+            "attributes": dict(span.attributes),
+            "gpus": [self._gpu(gpu) for gpu in sorted(span.gpus, key=lambda gpu: gpu.number)],
+            "events": [],
+            "links": [],
+            "resource": dict(span.resource),
+            "scope": {"name": "oracle", "version": "1"},
+        }
+
+    def _gpu(self, gpu: Gpu) -> dict[str, Any]:
+        """Return the attribution as it was sent, with the registry's word or the usual one in its gaps."""
+        texts = {name: gpu_text(gpu, name, self.registry) for name in TEXTS if name != "user_label"}
+        if gpu.resource:
+            whole_card = gpu.resource == texts["physical_uuid"]
+            texts["vendor"] = texts["vendor"] or "NVIDIA"
+            texts["resource_type"] = texts["resource_type"] or ("full_gpu" if whole_card else "mig")
+        return {
+            **{name: text or None for name, text in (texts | {"user_label": gpu.user_label}).items()},
+            **{name: gpu.readings.get(name) for name in READINGS},
+        }

@@ -82,6 +82,8 @@ def _ask_of_all(population: Population, measure: _Measure, buckets: Buckets) -> 
     """Return a row for each bucket of the histogram, each bucket of time unless that is grouped, and everything."""
     edges = EDGES_MS if measure.per_ms == 1 else EDGES_NS
     keys = ("edge",) if population.group_by else ("edge", "bucket")
+    # The same for one key, but in one go
+    sets = "ROLLUP (edge)" if population.group_by else "GROUPING SETS ((edge), (bucket), ())"
     return clickhouse.query(
         f"""
         SELECT
@@ -97,7 +99,7 @@ def _ask_of_all(population: Population, measure: _Measure, buckets: Buckets) -> 
             SELECT value, roundDown(value, {list(edges)}) AS edge, {BUCKET_SQL} AS bucket
             FROM ({_rows(replace(population, group_by=None), measure)})
         )
-        GROUP BY GROUPING SETS ({", ".join(f"({key})" for key in keys)}, ())
+        GROUP BY {sets}
         """,
         {**population.parameters, **buckets.parameters},
     )

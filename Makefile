@@ -1,6 +1,6 @@
 # `make` explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos fuzz bench-mapping check format lock clean
+.PHONY: help run demo test chaos fuzz oracle bench-mapping bench-trace bench-query check format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -23,6 +23,16 @@ chaos: .venv/dev ## kill, stop and fill up everything under load, and show that 
 fuzz: .venv/dev ## try 100,000 odd inputs on every door, in ten minutes; SEED=… tries the same ones again
 	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; echo "SEED=$$seed"; \
 		$(BIN)/python -m pytest tests/fuzz --fuzz 12 --hypothesis-seed $$seed $(ARGS)
+
+oracle: .venv/dev ## hold 30,000 answers of the API against a naive model, in a quarter of an hour; SEED=… asks the same ones again
+	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; echo "SEED=$$seed"; \
+		$(BIN)/python -m pytest tests/oracle --fuzz 10 --hypothesis-seed $$seed $(ARGS)
+
+bench-query: .venv/dev ## how fast the API answers with ten million spans stored and 10,000 a second arriving; 20 minutes
+	@$(BIN)/python -m bench.query $(ARGS)
+
+bench-trace: .venv/dev ## how fast a trace is answered, small, of 10,000 spans and 5,000 levels deep; 2 minutes
+	@$(BIN)/python -m bench.trace $(ARGS)
 
 bench-mapping: .venv/embedded ## what one batch costs in ClickHouse, in half a minute
 	@cd $${TMPDIR:-/tmp} && PYTHONPATH=$(CURDIR) $(CURDIR)/$(BIN)/python $(CURDIR)/bench/mapping.py $(ARGS)

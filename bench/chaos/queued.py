@@ -12,6 +12,12 @@ def connected(stack: Stack) -> redis.Redis:
     return redis.Redis(unix_socket_path=str(stack.data_dir / "run" / "redis.sock"))
 
 
+def depth(stack: Stack) -> QueueDepth:
+    """Return what waits. Raises redis.RedisError."""
+    with connected(stack) as client:
+        return SealedBatches(client).depth()
+
+
 def is_empty(stack: Stack) -> bool:
     """Whether nothing waits; not while Redis is away."""
     with connected(stack) as client:

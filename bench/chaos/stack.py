@@ -34,6 +34,8 @@ PARTS: Mapping[str, str] = {
 }
 WITH_CHILDREN = ("postgres", "web")
 """Parts that mend the death of a child of theirs by themselves."""
+READY = "| ready  "
+"""Of the line that `up` prints once every part answers; Redis too says now and then what it is ready for."""
 START_SECONDS = 120
 STOP_SECONDS = 40
 ASK_SECONDS = 30
@@ -97,7 +99,11 @@ class Stack:
 
     def get(self, path: str, **parameters: object) -> Any:
         """Return the JSON that the REST API answers. Raises OSError."""
-        return json.loads(fetch(Request(f"http://127.0.0.1:{self._web_port}{path}?{urlencode(parameters)}")))
+        return json.loads(self.get_bytes(f"{path}?{urlencode(parameters)}"))
+
+    def get_bytes(self, address: str) -> bytes:
+        """Return the body that the REST API answers to a path with its query, as it came. Raises OSError."""
+        return fetch(Request(f"http://127.0.0.1:{self._web_port}{address}"))
 
     def ask(self, sql: str) -> list[list[str]]:
         """Ask ClickHouse and return the rows of its answer, every value a text. Raises OSError."""
@@ -150,8 +156,8 @@ def running(ports: Mapping[str, int], *, data_dir: Path | None = None, **environ
             )
         stack = Stack(process, data, ports, log)
         try:
-            wait(lambda: " ready " in stack.log or process.poll() is not None, START_SECONDS)
-            if " ready " not in stack.log:
+            wait(lambda: READY in stack.log or process.poll() is not None, START_SECONDS)
+            if READY not in stack.log:
                 raise RuntimeError(f"The stack did not start: {stack.log[-2000:]}")
             yield stack
         finally:

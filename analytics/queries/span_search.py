@@ -51,8 +51,29 @@ class _Order:
 
     @property
     def sql(self) -> str:
-        direction = "DESC" if self.descending else "ASC"
-        return ", ".join(f"{column} {direction}" for column in (self.value, *PLACE_ORDER))
+        return self._directed(self.value, *PLACE_ORDER)
+
+    def within(self, there: Conditions) -> str:
+        """Return the condition that a span is not beyond the first `reach` of those that are there; that is bound.
+
+        Where to stop is found by times, or by values and times, alone: ids are long, and with them in its order ClickHouse
+        reads on and on, for any number of spans might have begun at one time.
+        """
+        columns = list(dict.fromkeys((self.value, "start_time")))
+        values = f"({', '.join(columns)})"  # of one column it is no tuple, so the primary key serves
+        return f"""{values} {">=" if self.descending else "<="} (
+            SELECT {"min" if self.descending else "max"}(place)
+            FROM
+            (
+                SELECT {values} AS place
+                FROM spans
+                WHERE {there.where()}
+                ORDER BY {self._directed(*columns)}
+                LIMIT {{reach:UInt64}}
+            ))"""
+
+    def _directed(self, *columns: str) -> str:
+        return ", ".join(f"{column} {'DESC' if self.descending else 'ASC'}" for column in columns)
 
     def relative_to(self, cursor: Sequence[str], *, after: bool) -> Conditions:
         """Return the conditions on the spans before the one that a cursor names, or on that one and those after it."""
@@ -125,15 +146,16 @@ def _rows(tenant: str, matching: Conditions, order: _Order, page: Page) -> Mappi
     if page.after is not None:
         *cursor, skip = page.after
         there.extend(order.relative_to(cursor, after=True))
+    rows = page.limit + 1
     return query_json(
         f"""
         SELECT {order.value} AS value, {PLACE_COLUMNS}
         FROM spans
-        WHERE {there.where()}
+        WHERE {there.where()} AND {order.within(there)}
         ORDER BY {order.sql}
         LIMIT {{rows:UInt64}} OFFSET {{skip:UInt64}}
         """,
-        {**there.parameters, "tenant": tenant, "rows": page.limit + 1, "skip": skip},
+        {**there.parameters, "tenant": tenant, "rows": rows, "skip": skip, "reach": skip + rows},
     ).columns()
 
 

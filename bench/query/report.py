@@ -44,9 +44,9 @@ class Row:
 
     @property
     def filled(self) -> float:
-        """The share of answers that had something in them."""
-        asked = [*self.paced, *self.flat_out]
-        return fmean(sample.filled for sample in asked) if asked else 0.0
+        """The share of the good answers that had something in them."""
+        good = [each.filled for each in (*self.paced, *self.flat_out) if each.status == HTTPStatus.OK]
+        return fmean(good) if good else 0.0
 
     def bad(self) -> Counter[int]:
         """Count the answers by status that were not 200; 0 is no answer in time."""

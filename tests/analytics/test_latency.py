@@ -262,6 +262,12 @@ def test_filters_choose_spans_and_the_traces_that_have_one(ask: Ask, parameters:
     assert ask(**parameters)["summary"]["count"] == min(of_spans, 1)
 
 
+def test_a_trace_that_differs_only_in_its_gpu_is_not_meant(ingest: Ingest, ask: Ask) -> None:
+    ingest(request(*(took(10, attributes=gpu(0, resource_uuid=uuid)) for uuid in ("MIG-1", "MIG-2"))))
+    for of in ("trace", "span"):
+        assert counts(ask(of=of, group_by="name", resource_uuid="MIG-1")) == {"span": 1}
+
+
 def test_where_a_span_says_no_node_the_registry_does(clickhouse: ClickHouse, ingest: Ingest, ask: Ask) -> None:
     register(clickhouse, resource_uuid="MIG-1", node_id="node-9")
     register(clickhouse, resource_uuid="MIG-2", node_id="node-9")

@@ -1,66 +1,69 @@
 """The GPUs that spans ran on, as the JSON that the API shows: as sent, else the registry's word, else what is usual."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from analytics.attributes import json_text
-from analytics.span_rows import GPU_FROM_REGISTRY, GPU_READINGS, GPU_TEXTS
+from analytics.span_rows import GPU_FROM_REGISTRY, GPU_READINGS
 
 Words = Mapping[str, Mapping[str, str]]
-"""By resource uuid what the registry says of it, by field of GPU_FROM_REGISTRY; empty where it says nothing."""
+"""By resource uuid what the registry says of it, by field of GPU_FROM_REGISTRY; empty texts where it says nothing."""
 
-_NONE: Final = b"[]"
-_READINGS: Final = b",".join(b'"%b":%%b' % name.encode() for name in GPU_READINGS) + b"}"
+NO_UUID: Final = b'""'
+# In JSON a quote within a text is escaped, so none of these can be part of one.
+_UNSET: Final = b':""'
+_FIRST_READING: Final = b',"%b":' % GPU_READINGS[0].encode()
+_RESOURCE_UUID: Final = re.compile(rb'\{"resource_uuid":("(?:[^"\\]|\\.)*")')
 
 
-def gpu_texts(columns: Mapping[str, Sequence[bytes]], ask_registry: Callable[[set[str]], Words]) -> list[bytes]:
-    """Return the JSON array of each row's GPUs, from `gpus.*` as axonize.clickhouse.json_rows has them.
+def gpu_texts(arrays: Sequence[bytes], ask_registry: Callable[[set[str]], Words]) -> Sequence[bytes]:
+    """Return the JSON array of each row's GPUs, from `gpus` as axonize.clickhouse.json_rows has it.
 
-    Rows have few different texts and many different readings, so each text is looked at once. `ask_registry` is called
-    with the resources of which a span left something out, if there are any.
+    There a GPU's texts come before its readings. Rows have few different texts and many different readings, so each
+    text is looked at once. `ask_registry` is called with the resources of which a span left something out, if any.
     """
-    texts = list(zip(*(columns[f"gpus.{name}"] for name in GPU_TEXTS), strict=True))
-    decoded = {row: _decoded(row) for row in set(texts) if row[0] != _NONE}
-    if not decoded:
-        return [_NONE] * len(texts)
-    gpus = [gpu for row in decoded.values() for gpu in row]
-    lacking = {gpu["resource_uuid"] for gpu in gpus if not all(gpu[name] for name in GPU_FROM_REGISTRY)} - {""}
+    if not any(_UNSET in array for array in arrays):
+        return arrays
+    divided = [_divided(array) if _UNSET in array else None for array in arrays]
+    gpus = {text: json.loads(text + b"}") for texts, _ in filter(None, divided) for text in texts}
+    lacking = {gpu["resource_uuid"] for gpu in gpus.values() if not all(gpu[name] for name in GPU_FROM_REGISTRY)} - {""}
     words = ask_registry(lacking) if lacking else {}
-    beginnings = {
-        row: [_beginning(gpu, words.get(gpu["resource_uuid"], {})) for gpu in decoded[row]] for row in decoded
-    }
-    readings = zip(*(_without_brackets(columns[f"gpus.{name}"]) for name in GPU_READINGS), strict=True)
+    shown = {text: _shown(gpu, words.get(gpu["resource_uuid"], {})) for text, gpu in gpus.items()}
     return [
-        _array(beginnings[row], values) if row in beginnings else _NONE
-        for row, values in zip(texts, readings, strict=True)
+        array if parts is None else _array((shown[text] for text in parts[0]), parts[1])
+        for array, parts in zip(arrays, divided, strict=True)
     ]
 
 
-def _decoded(row: Iterable[bytes]) -> list[dict[str, str]]:
-    return [dict(zip(GPU_TEXTS, values, strict=True)) for values in zip(*map(json.loads, row), strict=True)]
+def resource_uuids(array: bytes) -> set[bytes]:
+    """Return the resources in a row's `gpus`, as JSON texts."""
+    return set(_RESOURCE_UUID.findall(array)) - {NO_UUID}
 
 
-def _beginning(gpu: Mapping[str, str], word: Mapping[str, str]) -> bytes:
-    """Return the JSON object of one attribution up to its readings; null is what nobody knows."""
+def _divided(array: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Return each GPU's texts, an object that lacks its end, and each GPU's readings, the first without its name."""
+    first, *rest = array.split(_FIRST_READING)
+    texts, readings = [first[1:]], []
+    for part in rest:
+        reading, _, following = part.partition(b"}")
+        readings.append(reading)
+        texts.append(following[1:])
+    return texts[:-1], readings
+
+
+def _array(texts: Iterable[bytes], readings: Iterable[bytes]) -> bytes:
+    gpus = [text + _FIRST_READING + reading + b"}" for text, reading in zip(texts, readings, strict=True)]
+    return b"[" + b",".join(gpus) + b"]"
+
+
+def _shown(gpu: Mapping[str, str], word: Mapping[str, str]) -> bytes:
+    """Return the texts of an attribution, an object that lacks its end; null is what nobody knows."""
     shown: dict[str, str | None] = {name: text or word.get(name) or None for name, text in gpu.items()}
     if shown["resource_uuid"]:
         # What is taken to be so where neither the span nor the registry says otherwise (docs/conventions.md).
         shown["vendor"] = shown["vendor"] or "NVIDIA"
         is_card = shown["resource_uuid"] == shown["physical_uuid"]
         shown["resource_type"] = shown["resource_type"] or ("full_gpu" if is_card else "mig")
-    return json_text(shown)[:-1].encode() + b","
-
-
-def _without_brackets(arrays: Sequence[bytes]) -> list[bytes]:
-    """Return what is in each array, of numbers and nulls only."""
-    return b";".join(arrays).translate(None, b"[]").split(b";")
-
-
-def _array(beginnings: Sequence[bytes], readings: tuple[bytes, ...]) -> bytes:
-    """Return the array of a row's attributions; each reading has the values of all of them, with commas between."""
-    if len(beginnings) == 1:
-        return b"[" + beginnings[0] + _READINGS % readings + b"]"
-    values = zip(*(each.split(b",") for each in readings), strict=True)
-    gpus = [beginning + _READINGS % each for beginning, each in zip(beginnings, values, strict=True)]
-    return b"[" + b",".join(gpus) + b"]"
+    return json_text(shown)[:-1].encode()

@@ -23,8 +23,6 @@ _UNSET: Final = {
     float: frozenset({b"null", b'"nan"', b'"inf"', b'"-inf"'}),
 }
 _UNSET_OF_PROTOCOL: Final = {str: _EMPTY_TEXT, int: frozenset({b"0"})}
-_EVENTS: Final = ("time_unix_nano", "name", "attributes", "dropped_attributes_count")
-_LINKS: Final = ("trace_id", "span_id", "attributes", "trace_state", "dropped_attributes_count", "flags")
 _NOTHING: Final = b"[]"
 
 
@@ -50,9 +48,9 @@ def span_members(
         *(_members(name, columns[name], _UNSET[kind]) for name, kind in CANONICAL.items()),
         *(_members(name, columns[name], _UNSET_OF_PROTOCOL[kind]) for name, kind in PROTOCOL.items()),
         _members("attributes", attribute_texts(columns)),
-        _members("gpus", gpu_texts(columns, ask_registry)),
-        _members("events", _nested(columns, "events", _EVENTS, _event)),
-        _members("links", _nested(columns, "links", _LINKS, _link)),
+        _members("gpus", gpu_texts(columns["gpus"], ask_registry)),
+        _members("events", _nested(columns["events"], _event)),
+        _members("links", _nested(columns["links"], _link)),
         _members("resource", [resources.get(one, EMPTY) for one in columns["resource_hex"]]),
         _members("scope", _scopes(columns)),
     ]
@@ -79,31 +77,24 @@ def _members(name: str, texts: Sequence[bytes], unset: frozenset[bytes] = _ALL) 
     return [b"" if text in unset else label + text for text in texts] if unset else [label + text for text in texts]
 
 
-def _nested(
-    columns: Columns, name: str, fields: Sequence[str], shown: Callable[..., dict[str, Any]]
-) -> Sequence[bytes]:
-    """Return the JSON array of each row's events or links; `shown` makes one of them of its fields' values."""
-    first = columns[f"{name}.{fields[0]}"]
-    if first.count(_NOTHING) == len(first):
-        return first
-    rows = zip(*(columns[f"{name}.{field}"] for field in fields), strict=True)
+def _nested(arrays: Sequence[bytes], shown: Callable[..., dict[str, Any]]) -> Sequence[bytes]:
+    """Return the JSON array of each row's events or links; `shown` makes one of them of its fields."""
+    if arrays.count(_NOTHING) == len(arrays):
+        return arrays
     return [
-        _NOTHING
-        if row[0] == _NOTHING
-        else json_text([shown(*values) for values in zip(*map(value_of, row), strict=True)]).encode()
-        for row in rows
+        array if array == _NOTHING else json_text([shown(**fields) for fields in value_of(array)]).encode()
+        for array in arrays
     ]
 
 
-def _event(time_ns: int, name: str, attributes: Sequence[str], dropped: int) -> dict[str, Any]:
-    event: dict[str, Any] = {"time": format_time(time_ns), "name": name, "attributes": _key_values(attributes)}
-    return event | ({"dropped_attributes_count": dropped} if dropped else {})
-
-
-def _link(
-    trace_id: str, span_id: str, attributes: Sequence[str], trace_state: str, dropped: int, flags: int
+def _event(
+    *, time_unix_nano: int, name: str, attributes: Sequence[str], dropped_attributes_count: int
 ) -> dict[str, Any]:
-    extras = {"trace_state": trace_state, "dropped_attributes_count": dropped, "flags": flags}
+    event: dict[str, Any] = {"time": format_time(time_unix_nano), "name": name, "attributes": _key_values(attributes)}
+    return event | ({"dropped_attributes_count": dropped_attributes_count} if dropped_attributes_count else {})
+
+
+def _link(*, trace_id: str, span_id: str, attributes: Sequence[str], **extras: str | int) -> dict[str, Any]:
     return {
         "trace_id": bytes_of(trace_id).hex(),
         "span_id": bytes_of(span_id).hex(),

@@ -56,8 +56,8 @@ class _Order:
     def within(self, there: Conditions) -> str:
         """Return the condition that a span is not beyond the first `reach` of those that are there; that is bound.
 
-        Where to stop is found by times, or by values and times, alone: ids are long, and with them in its order ClickHouse
-        reads on and on, for any number of spans might have begun at one time.
+        Where to stop is found by times, or values and times, alone. With more columns in its order ClickHouse reads on
+        and on, for any number of spans might have begun at one time.
         """
         columns = list(dict.fromkeys((self.value, "start_time")))
         values = f"({', '.join(columns)})"  # of one column it is no tuple, so the primary key serves
@@ -72,9 +72,6 @@ class _Order:
                 LIMIT {{reach:UInt64}}
             ))"""
 
-    def _directed(self, *columns: str) -> str:
-        return ", ".join(f"{column} {'DESC' if self.descending else 'ASC'}" for column in columns)
-
     def relative_to(self, cursor: Sequence[str], *, after: bool) -> Conditions:
         """Return the conditions on the spans before the one that a cursor names, or on that one and those after it."""
         names = ("after_value", "after_start", "after_trace", "after_span", "after_end")
@@ -85,6 +82,9 @@ class _Order:
         if self.value == "start_time" and after:  # the same for the primary key, which a tuple is no condition on
             conditions.add(f"start_time {operator} {self.value_of_cursor}")
         return conditions
+
+    def _directed(self, *columns: str) -> str:
+        return ", ".join(f"{column} {'DESC' if self.descending else 'ASC'}" for column in columns)
 
 
 # What a row is found again by: its key, and the value that it is sorted by.

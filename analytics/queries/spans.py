@@ -1,11 +1,12 @@
 """What happened in this trace? All its spans, or where each of them stands; and some spans, whole, by their keys."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from django.conf import settings
 
+from analytics.gpu_json import Words
 from analytics.queries.conditions import Conditions
 from analytics.queries.registered import registered
 from analytics.queries.resources import resource_texts
@@ -21,15 +22,16 @@ MAX_SPANS: Final = 100_000
 # An answer's rows before they become JSON, which takes a few times as much.
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
 # Of how many spans the values are in memory one by one.
-SPANS_AT_ONCE: Final = 2_000
+SPANS_AT_ONCE: Final = 500
 
 PLACE_COLUMNS: Final = """
     hex(trace_id) AS trace_hex, hex(span_id) AS span_hex, hex(parent_span_id) AS parent_hex, start_time, end_time
 """
 # Planning costs as much as reading does, and half of that is spared where a column need not be looked up by its name.
-WHOLE_COLUMNS: Final = """
+WHOLE_COLUMNS: Final = r"""
     hex(span_id) AS span_hex, hex(parent_span_id) AS parent_hex, hex(resource_id) AS resource_hex,
-    * EXCEPT (tenant, trace_id, span_id, parent_span_id, resource_id, facet)
+    gpus, events, links,
+    * EXCEPT '^(tenant|trace_id|span_id|parent_span_id|resource_id|facet|operation|(gpus|events|links)\..*)$'
 """
 # Spans of one id at one time, which happen where one is sent twice, are told apart by their names; their numbers stay.
 PLACE_ORDER: Final = ("start_time", "trace_id", "span_id", "end_time", "name")
@@ -86,13 +88,13 @@ def whole_trace(*, tenant: str, trace_id: str) -> WholeTrace | None:
     rows = read_trace(WHOLE_COLUMNS, tenant=tenant, trace_id=trace_id)
     if not len(rows):
         return None
-    places, members = Places(), list[bytes]()
+    places, members, ask_registry = Places(), list[bytes](), _registry_of(tenant)
     columns: dict[str, list[bytes]] = {name: [] for name in SUMMARY_COLUMNS}
     for begin in range(0, len(rows), SPANS_AT_ONCE):
         some = rows.columns(begin, begin + SPANS_AT_ONCE)
         places_of_some = places_of(some)
         places.extend(places_of_some)
-        members += _members(some, places_of_some, tenant)
+        members += _members(some, places_of_some, tenant, ask_registry)
         for name in SUMMARY_COLUMNS:
             columns[name] += some[name]
     return WholeTrace(summarize(trace_id, columns, places), places, members)
@@ -146,9 +148,10 @@ def spans_by_key(
         settings={"max_result_bytes": MAX_ANSWER_BYTES},
     )
     found: dict[tuple[SpanKey, bytes], list[bytes]] = {}
+    ask_registry = _registry_of(tenant)
     for begin in range(0, len(rows), SPANS_AT_ONCE):
         some = rows.columns(begin, begin + SPANS_AT_ONCE)
-        members = _members(some, places_of(some), tenant)
+        members = _members(some, places_of(some), tenant, ask_registry)
         labelled = zip(keys_of(some), some["label"], strict=True)
         for key_and_label, one in zip(labelled, members, strict=True):
             found.setdefault(key_and_label, []).append(one)
@@ -176,13 +179,22 @@ def places_of(columns: Mapping[str, Sequence[bytes]]) -> Places:
     )
 
 
-def _members(columns: Mapping[str, Sequence[bytes]], places: Places, tenant: str) -> list[bytes]:
-    return span_members(
-        columns,
-        places,
-        resources=resource_texts(tenant=tenant, resource_ids=columns["resource_hex"]),
-        ask_registry=lambda resource_uuids: registered(tenant=tenant, resource_uuids=resource_uuids),
-    )
+def _members(
+    columns: Mapping[str, Sequence[bytes]], places: Places, tenant: str, ask_registry: Callable[[set[str]], Words]
+) -> list[bytes]:
+    resources = resource_texts(tenant=tenant, resource_ids=columns["resource_hex"])
+    return span_members(columns, places, resources=resources, ask_registry=ask_registry)
+
+
+def _registry_of(tenant: str) -> Callable[[set[str]], Words]:
+    """Return what asks the registry of resources, of each once."""
+    known: dict[str, Mapping[str, str]] = {}
+
+    def ask(resource_uuids: set[str]) -> Words:
+        known.update(registered(tenant=tenant, resource_uuids=resource_uuids - known.keys()))
+        return known
+
+    return ask
 
 
 def _span_count(tenant: str, trace_id: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from analytics.gpu_json import resource_uuids
 from analytics.span_json import NO_PARENT
 from analytics.tree import Places
 
@@ -15,7 +16,7 @@ SUMMARY_COLUMNS: Final = (
     "environment",
     "name",
     "model_name",
-    "gpus.resource_uuid",
+    "gpus",
     "tokens_input",
     "tokens_output",
     "cost_usd",
@@ -62,7 +63,7 @@ def summarize(trace_id: str, columns: Mapping[str, Sequence[bytes]], places: Pla
     ]
     root = ranks.index(min(ranks))
     errors = columns["status"].count(b'"error"')
-    held = _held(columns["gpus.resource_uuid"], places)
+    held = _held(columns["gpus"], places)
     costs = [Decimal(text.decode()) for text in columns["cost_usd"] if text != b"null"]
     return TraceSummary(
         trace_id=trace_id,
@@ -83,13 +84,12 @@ def summarize(trace_id: str, columns: Mapping[str, Sequence[bytes]], places: Pla
     )
 
 
-def _held(resource_uuids: Iterable[bytes], places: Places) -> dict[str, list[tuple[int, int]]]:
+def _held(gpus: Iterable[bytes], places: Places) -> dict[bytes, list[tuple[int, int]]]:
     """Return by resource the intervals in which spans held it."""
-    decoded = {text: set(json.loads(text)) - {""} for text in set(resource_uuids)}
-    held: dict[str, list[tuple[int, int]]] = {}
-    for text, *interval in zip(resource_uuids, places.start_ns, places.end_ns, strict=True):
-        for resource in decoded[text]:
-            held.setdefault(resource, []).append((interval[0], interval[1]))
+    held: dict[bytes, list[tuple[int, int]]] = {}
+    for array, start_ns, end_ns in zip(gpus, places.start_ns, places.end_ns, strict=True):
+        for resource in resource_uuids(array):
+            held.setdefault(resource, []).append((start_ns, end_ns))
     return held
 
 

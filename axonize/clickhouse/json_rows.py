@@ -25,6 +25,7 @@ _FORMAT_SETTINGS: Final[dict[str, object]] = {
     "output_format_json_quote_denormals": 1,
     "output_format_json_escape_forward_slashes": 0,
     "output_format_json_map_as_array_of_tuples": 0,
+    "output_format_json_named_tuples_as_objects": 1,
     # the answer comes whole, so an error in its middle is no part of it
     "wait_end_of_query": 1,
 }

@@ -6,10 +6,11 @@ from typing import Any
 from tests.oracle.grouping import GROUP_BY
 from tests.oracle.latencies import latency
 from tests.oracle.measures import DAY_NS
-from tests.oracle.model import Model, TraceFilters
+from tests.oracle.model import Model
 from tests.oracle.overviews import overview
 from tests.oracle.questions import SPAN_FILTERS, Drawer, Parameters, Question, range_or_default
 from tests.oracle.throughputs import throughput
+from tests.oracle.traces import TraceFilters
 from tests.oracle.usage import gpus, models, services
 
 DEFAULT_LIMIT = 100

@@ -1,8 +1,9 @@
 """Which spans a question of /analytics is about, and which groups each is in."""
 
 from tests.oracle.matching import gpu_values
-from tests.oracle.model import Model, TraceFilters
+from tests.oracle.model import Model
 from tests.oracle.records import Span
+from tests.oracle.traces import TraceFilters
 
 GROUP_BY = ("service_name", "model_name", "environment", "resource_uuid", "node_id", "name")
 

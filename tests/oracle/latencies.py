@@ -7,8 +7,9 @@ from typing import Any
 
 from tests.oracle.grouping import groups_of, spans_of
 from tests.oracle.measures import buckets, mean, ms, percentile, time_text, usual_seconds
-from tests.oracle.model import Model, TraceFilters
+from tests.oracle.model import Model
 from tests.oracle.records import Span
+from tests.oracle.traces import TraceFilters
 
 MOST_BUCKETS = 120
 MOST_GROUPS = 50

@@ -4,7 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from tests.oracle.measures import buckets, mean, ms, percentile, time_text, usual_seconds
-from tests.oracle.model import Model, TraceFilters
+from tests.oracle.model import Model
+from tests.oracle.traces import TraceFilters
 
 PERCENTILES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
 

@@ -1,5 +1,6 @@
 """Draws questions about a data set: of values that occur in it and some that don't, at times where it is decided."""
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,8 +9,9 @@ from typing import Any
 
 from tests.oracle.matching import Filters, gpu_values
 from tests.oracle.measures import DAY_NS, EPOCH, HOUR_NS, MINUTE_NS, SECOND_NS
-from tests.oracle.model import Model, TraceFilters
+from tests.oracle.model import Model
 from tests.oracle.records import Span
+from tests.oracle.traces import TraceFilters
 
 Parameters = dict[str, Any]
 SPAN_FILTERS = ("service_name", "environment", "model_name", "resource_uuid", "physical_uuid", "node_id")
@@ -109,8 +111,8 @@ class Drawer:
             return self.dice.choice((value, value, f"{value} "))
         if isinstance(value, bool):
             return self.dice.choice(("true", "false", "1"))
-        if isinstance(value, list):
-            return self.dice.choice((str(value).replace("'", '"'), "[]", '["a"]'))
+        if isinstance(value, list | dict | None):
+            return self.dice.choice((json.dumps(value), json.dumps(value, indent=1), "[]", '["a"]', "null"))
         return self.dice.choice((str(value), str(value), f"{value:.2f}", str(value + 1)))
 
     def trace_filters(self, parameters: Parameters, names: Sequence[str]) -> TraceFilters:

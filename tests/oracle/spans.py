@@ -24,9 +24,10 @@ NAMES = ("chat", "generate", "prefill", "embed")
 MODELS = ("llama-70b", "draft-1b", "bge")
 ATTRIBUTES: dict[str, tuple[Any, ...]] = {
     "http.route": ("/v1/chat", "/v1/embed"),
-    "n": (1, 1.0, 1.5, -7, "1", "true", True, 2**53),
+    "n": (1, 1.0, 1.5, -7, 0, -0.0, "1", "true", True, 2**53),
     "flag": (True, False),
     "stop": (["a", "b"], ["a"], []),
+    "meta": ({"a": 1}, {"a": [1, 2.5]}, None),
 }
 
 

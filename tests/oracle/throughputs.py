@@ -5,8 +5,9 @@ from typing import Any
 from tests.oracle.grouping import groups_of, spans_of
 from tests.oracle.latencies import MOST_BUCKETS, MOST_GROUPS, MOST_POINTS
 from tests.oracle.measures import SECOND_NS, Interval, buckets, time_text, usual_seconds
-from tests.oracle.model import Model, Trace, TraceFilters
+from tests.oracle.model import Model
 from tests.oracle.records import Span
+from tests.oracle.traces import Trace, TraceFilters
 
 
 def throughput(model: Model, group_by: str | None, bucket: int | None, wanted: TraceFilters) -> Any:

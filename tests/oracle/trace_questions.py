@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.oracle.comparing import AnyText
-from tests.oracle.model import ORDERS, SPAN_ORDERS, Model, TraceFilters
+from tests.oracle.model import ORDERS, SPAN_ORDERS, Model
 from tests.oracle.questions import SPAN_FILTERS, Drawer, Parameters, Question
+from tests.oracle.traces import TraceFilters
 
 DEFAULT_LIMIT = 50
 # The rows of a list, all of them, as the model has them at a time; None where there is no such list.

@@ -6,9 +6,10 @@ from typing import Any
 
 from tests.oracle.grouping import spans_of
 from tests.oracle.measures import HOUR_NS, covered, mean, ms, percentile, time_text
-from tests.oracle.model import Model, TraceFilters
+from tests.oracle.model import Model
 from tests.oracle.records import Span
 from tests.oracle.registry import NOTHING
+from tests.oracle.traces import TraceFilters
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 

@@ -15,6 +15,8 @@ NO_UUID: Final = b'""'
 # In JSON a quote within a text is escaped, so none of these can be part of one.
 _UNSET: Final = b':""'
 _FIRST_READING: Final = b',"%b":' % GPU_READINGS[0].encode()
+# ClickHouse writes a whole double without its point; who reads it in a language that tells 35 from 35.0 sent the latter.
+_WHOLE_DOUBLE: Final = re.compile(rb'("(?:utilization|memory_used_gb|memory_total_gb)":-?[0-9]+)(?=[,}])')
 _RESOURCE_UUID: Final = re.compile(rb'\{"resource_uuid":("(?:[^"\\]|\\.)*")')
 
 
@@ -24,6 +26,7 @@ def gpu_texts(arrays: Sequence[bytes], ask_registry: Callable[[set[str]], Words]
     There a GPU's texts come before its readings. Rows have few different texts and many different readings, so each
     text is looked at once. `ask_registry` is called with the resources of which a span left something out, if any.
     """
+    arrays = [_WHOLE_DOUBLE.sub(rb"\1.0", array) for array in arrays]
     if not any(_UNSET in array for array in arrays):
         return arrays
     divided = [_divided(array) if _UNSET in array else None for array in arrays]

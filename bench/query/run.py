@@ -36,7 +36,7 @@ class Plan:
 
 
 def run(server: Server, plan: Plan, say: Say) -> tuple[list[Row], Ingest]:
-    """Ask, and return a row for each endpoint that the server has. Raises OSError when the stack does not answer."""
+    """Ask, and return a row for each endpoint that the server has. Raises RuntimeError when a part of it dies."""
     began = time.monotonic()
     with (
         clients(server.web_port, count=plan.clients) as asking,
@@ -60,6 +60,9 @@ def _phases(server: Server, plan: Plan, asking: Clients, say: Say) -> Iterator[t
     probes = {name: drawn(endpoint, values, seed=plan.seed, count=1)[0] for name, endpoint in ENDPOINTS.items()}
     there = [name for name, probe in probes.items() if is_there(server.web_port, probe)]
     for name in plan.names:
+        missing = server.stack.missing()
+        if missing:
+            raise RuntimeError(f"The stack has lost {', '.join(missing)}: {server.stack.log[-2000:]}")
         values = with_live_traces(client, values)
         if name == MIXED:
             questions = mixed(values, there, seed=plan.seed)

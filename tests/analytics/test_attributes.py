@@ -1,12 +1,13 @@
 """Attribute values between OTLP's protobuf and the API's JSON."""
 
+import base64
 import json
 from typing import Any
 
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValueList
 
-from analytics.attributes import decode, decode_key_values, encodings
+from analytics.attributes import ATTRIBUTE_COLUMNS, attribute_texts, decode, decode_key_values, encodings
 from tests.otlp import any_value, key_values
 
 
@@ -80,3 +81,52 @@ def test_a_text_that_no_such_value_is_shown_as_finds_nothing(text: str) -> None:
 
 def test_an_unknown_kind_of_value_is_null() -> None:
     assert decode_key_values([key_values({"a": AnyValue()})[0].SerializeToString()]) == {"a": None}
+
+
+def shown(**columns: list[bytes]) -> list[dict[str, Any]]:
+    """Return the attributes of rows of which only these columns are not empty."""
+    rows = len(next(iter(columns.values())))
+    whole = {name: columns.get(name.removeprefix("attributes_"), [b"{}"] * rows) for name in ATTRIBUTE_COLUMNS}
+    return [json.loads(text) for text in attribute_texts(whole)]
+
+
+def test_the_maps_of_a_row_become_one_object() -> None:
+    assert shown(
+        string=[b'{"a":"x"}', b"{}", b"{}"], int=[b'{"b":1}', b'{"c":2}', b"{}"], bool=[b'{"d":true}'] * 3
+    ) == [
+        {"a": "x", "b": 1, "d": True},
+        {"c": 2, "d": True},
+        {"d": True},
+    ]
+    assert shown(string=[b"{}", b"{}"]) == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        (b"3", 3.0),
+        (b"-3", -3.0),
+        (b"-0", -0.0),
+        (b"1e21", 1e21),
+        (b"0.1", 0.1),
+        (b"12345678901234567000", 12345678901234567000.0),
+        (b'"nan"', "NaN"),
+        (b'"inf"', "Infinity"),
+        (b'"-inf"', "-Infinity"),
+    ],
+)
+@pytest.mark.parametrize("key", ["k", ":5,", '":7}', '"nan"', "a\\", "é"])
+def test_a_double_stays_one_whatever_its_key(key: str, written: bytes, value: float | str) -> None:
+    name = json.dumps(key, ensure_ascii=False).encode()
+    (row,) = shown(double=[b"{" + name + b":" + written + b',"other":1.5}'])
+    assert json.dumps(row) == json.dumps({key: value, "other": 1.5})
+
+
+def test_what_is_stored_as_protobuf_is_read_byte_by_byte() -> None:
+    stored = b"b" + bytes(range(256))
+    text = stored.decode("utf-8", "surrogateescape")
+    escaped = json.dumps({"bytes": text, "null": "n"}, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    assert shown(encoded=[escaped, b"{}"]) == [
+        {"bytes": base64.b64encode(bytes(range(256))).decode(), "null": None},
+        {},
+    ]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver import Client as ClickHouse
 from django.test import Client
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from analytics.queries import spans as span_queries
@@ -64,6 +65,51 @@ def test_a_bare_span_has_the_fields_that_it_must(ingest: Ingest, get: Get) -> No
             }
         ],
     }
+
+
+def test_the_summary_is_the_one_that_the_list_shows(ingest: Ingest, get: Get) -> None:
+    def part(
+        name: str, at: int, duration: int, gpus: list[str], service: str, **fields: Any
+    ) -> ExportTraceServiceRequest:
+        held = {
+            key: value for number, uuid in enumerate(gpus) for key, value in gpu(number, resource_uuid=uuid).items()
+        }
+        sent = span(
+            name,
+            trace_id=TRACE,
+            start_ns=START + at,
+            duration_ns=duration,
+            attributes={**held, **fields.pop("attributes", {})},
+            parent_span_id=b"" if name == "root" else ROOT,
+            **fields,
+        )
+        return request(sent, resource={"service.name": service, "deployment.environment.name": f"of {service}"})
+
+    def same() -> dict[str, Any]:
+        whole = get(PATH)
+        del whole["spans"]
+        (listed,) = get("/traces")["traces"]
+        assert whole == listed
+        return whole
+
+    cost = {"cost.usd": 0.1, "gen_ai.usage.input_tokens": 3, "gen_ai.request.model": "b"}
+    ingest(part("early", 5, 30, ["A", "A", "B"], "engine", attributes=cost))
+    assert (same()["root_span_name"], same()["status"], same()["cost_usd"]) == ("early", "unset", 0.1)
+    more = {"cost.usd": 0.2, "gen_ai.usage.output_tokens": 4, "gen_ai.request.model": "a"}
+    ingest(part("late", 20, 40, ["A", ""], "engine", attributes=more), part("apart", 100, 7, ["B"], "engine"))
+    ingest(part("root", 10, 50, [], "gateway", status=OK))
+    summary = same()
+    assert (summary["root_span_name"], summary["service_name"], summary["environment"], summary["status"]) == (
+        "root",
+        "gateway",
+        "of gateway",
+        "ok",
+    )
+    assert (summary["models"], summary["tokens_input"], summary["tokens_output"]) == (["a", "b"], 3, 4)
+    assert (summary["gpu_count"], summary["gpu_time_ms"]) == (2, (55 + 30 + 7) / 1e6)
+    assert summary["cost_usd"] == 0.3  # summed exactly: 0.1 + 0.2 of doubles is another number
+    ingest(part("failed", 40, 1, [], "engine", status=ERROR))
+    assert (same()["status"], same()["error_count"], same()["duration_ms"]) == ("error", 1, 102 / 1e6)
 
 
 def test_attributes_come_back_in_the_types_that_were_sent(ingest: Ingest, get: Get) -> None:

@@ -28,7 +28,7 @@ from tests.otlp import ERROR, gpu, request, span
 
 pytestmark = pytest.mark.django_db
 
-EXAMPLES = 25  # of each operation, half of them what the document does not allow
+EXAMPLES = 20  # of each operation, half of them what the document does not allow
 SHARE_OF_REAL_VALUES = 0.7
 # JSON Schema cannot say that a start is before its end.
 NOT_OURS: list[CheckFunction] = [positive_data_acceptance]

@@ -15,7 +15,7 @@ NO_UUID: Final = b'""'
 # In JSON a quote within a text is escaped, so none of these can be part of one.
 _UNSET: Final = b':""'
 _FIRST_READING: Final = b',"%b":' % GPU_READINGS[0].encode()
-# ClickHouse writes a whole double without its point; who reads it in a language that tells 35 from 35.0 sent the latter.
+# ClickHouse writes a whole double without its point; some languages tell 35 from 35.0, and the latter was sent.
 _WHOLE_DOUBLE: Final = re.compile(rb'("(?:utilization|memory_used_gb|memory_total_gb)":-?[0-9]+)(?=[,}])')
 _RESOURCE_UUID: Final = re.compile(rb'\{"resource_uuid":("(?:[^"\\]|\\.)*")')
 

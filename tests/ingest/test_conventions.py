@@ -15,7 +15,7 @@ from tests.conftest import Ingest
 from tests.otlp import MILLISECOND_NS, gpu, request, span
 
 DOCS = Path(__file__).parents[2] / "docs" / "conventions.md"
-MAPPING = SCHEMA_DIR / "0032_otlp_to_spans.sql"
+MAPPING = SCHEMA_DIR / "0055_otlp_to_spans.sql"
 
 MIG = "MIG-2c7b4b7e-8e5a-5f0e-9f0b-2d1f6f0a9c11"
 CARD = "GPU-5f3c2a1e-0b7d-4c1e-8a55-6f1d2e3c4b5a"
@@ -382,8 +382,11 @@ def test_no_value_of_any_type_under_any_key_fails_an_insert(ingest: Ingest, clic
 
 def test_the_mapping_and_the_docs_name_the_same_keys() -> None:
     sql = MAPPING.read_text()
-    in_mapping = set(re.findall(r"indexOf\(keys, '([^']+)'\)", sql))
-    [alternatives] = re.findall(r"\\\\\.\(([a-z_|]+)\)\$", sql)
+    lists = re.findall(r"\[\s*('[^]]+)\]", sql)
+    [canonical] = [each for each in lists if "'ai.model.name'" in each]
+    of_resource = re.findall(r"indexOf\(keys, '([^']+)'\)", sql)
+    in_mapping = {*re.findall(r"'([^']+)'", canonical), *of_resource}
+    of_gpu = [re.findall(r"'([^']+)'", each) for each in lists if "_uuid'" in each or "_watts'" in each]
     text = DOCS.read_text()
     tables = "\n".join(line for line in text.splitlines() if line.startswith("| `"))
     columns = set(re.findall(r"^\| `([a-z_]+)`", tables, flags=re.MULTILINE))
@@ -393,7 +396,7 @@ def test_the_mapping_and_the_docs_name_the_same_keys() -> None:
         if "." in key or key in {"rid", "queue_time", "inference_time"}
     }
     assert in_docs == in_mapping
-    assert set(alternatives.split("|")) == FULL.keys() <= columns
+    assert set().union(*of_gpu) == FULL.keys() <= columns
     assert {key for _, key in ALL_KEYS} <= in_mapping
 
 

@@ -130,7 +130,7 @@ def insert(batch: Path, *, token: str) -> str:
         INSERT INTO otlp_inbox FROM INFILE '{batch}' COMPRESSION 'zstd'
         SETTINGS
             insert_deduplication_token = '{token}', deduplicate_blocks_in_dependent_materialized_views = 1,
-            max_insert_threads = 1, parallel_view_processing = 0,
+            max_insert_threads = 1, parallel_view_processing = 0, query_plan_merge_expressions = 0,
             format_schema_source = 'string', format_schema = '{schema}', format_schema_message_name = 'Envelope',
             input_format_protobuf_oneof_presence = 1
         FORMAT Protobuf"""

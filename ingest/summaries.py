@@ -8,7 +8,7 @@ looks at the trace puts it right.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from axonize.clickhouse.client import command, query
+from axonize.clickhouse.client import BACKGROUND_SETTINGS, command, query
 from axonize.clickhouse.deletion import delete_traces
 
 MOST_TRACES_AT_ONCE: Final = 100_000
@@ -177,6 +177,7 @@ def _summarize(wanted: str, parameters: Mapping[str, object]) -> None:
             "min_insert_block_size_rows": 2**31,
             "min_insert_block_size_bytes": 0,
             "parallel_view_processing": 0,
+            **BACKGROUND_SETTINGS,
         },
     )
     # Last, for a list as of this run has to find all of it.

@@ -24,6 +24,8 @@ LOCK = PREFIX + "summaries:lock"
 RESTING = PREFIX + "summaries:resting"
 # A batch's rows are stamped by ClickHouse while it is written, and ClickHouse's milliseconds are not Redis's.
 MARGIN_MS = 1_000
+# ClickHouse forgets after two hours which traces were written to (schema/0042); what is due for longer is all there is.
+FEED_KEPT_MS = 7_000_000
 # Of a run's time, ten times as long is left to everything else; what is written meanwhile waits for the next one.
 REST_FACTOR = 10
 SHORTEST_REST_MS = 100
@@ -42,7 +44,7 @@ def keep_up(client: redis.Redis) -> bool:
 
     Raises redis.RedisError, ClickHouseUnavailable, ClickHouseError; what was due then stays so.
     """
-    begun = client.exists(BEGUN)
+    begun = client.exists(BEGUN) and not _is_forgotten(client)
     if client.exists(RESTING) or (begun and not client.exists(DUE)):
         return False
     lock = client.lock(LOCK, timeout=2 * TIMEOUT_SECONDS, blocking=False)
@@ -63,6 +65,12 @@ def keep_up(client: redis.Redis) -> bool:
         return True
     finally:
         _give_back(lock)
+
+
+def _is_forgotten(client: redis.Redis) -> bool:
+    """Tell whether the first of what is due was written so long ago that nothing knows which traces it touched."""
+    first = client.zrange(DUE, 0, 0, withscores=True)
+    return bool(first) and _now_ms(client) - int(first[0][1]) > FEED_KEPT_MS
 
 
 def _give_back(lock: "redis.lock.Lock") -> None:

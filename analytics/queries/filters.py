@@ -78,9 +78,13 @@ def trace_conditions(wanted: TraceFilter, *, tenant: str) -> Conditions:
         conditions.add("duration_ns <= {max_duration_ns:Int64}", max_duration_ns=wanted.max_duration_ns)
     if wanted.span.attributes:
         one_span = span_conditions(wanted.span, tenant=tenant)
-        if wanted.start_ns is not None:
-            # no span starts before its trace; this leaves out the days that cannot matter
-            one_span.add("start_time >= fromUnixTimestamp64Nano({start_ns:Int64}, 'UTC')")
+        # No span starts before its trace, and none after its end; this leaves out the days that cannot matter.
+        one_span.add(
+            "start_time >= fromUnixTimestamp64Nano({spans_start_ns:Int64}, 'UTC')", spans_start_ns=wanted.start_ns or 0
+        )
+        if wanted.end_ns is not None:
+            ends = f"SELECT max(end_time) FROM trace_summaries WHERE {conditions.where()}"
+            one_span.add(f"start_time <= ({ends})")
         in_spans = f"trace_id IN (SELECT trace_id FROM spans WHERE {one_span.where()})"
         conditions.add(in_spans, **one_span.parameters)
     else:

@@ -38,7 +38,7 @@ FROM
             time < fromUnixTimestamp64Nano({{end_ns:Int64}}, 'UTC'),
             intDiv(toUnixTimestamp64Nano(time), {{step_ns:Int64}}),
             {{bucket_after:Int64}}) AS last_bucket,
-        count() AS spans,
+        countIf(is_first_of_span) AS spans,
         {states}
     FROM gpu_metrics
     WHERE tenant = {{tenant:String}}

@@ -53,15 +53,22 @@ def find_traces(*, tenant: str, wanted: TraceFilter, order_by: str, page: Page) 
     """
     matching = trace_conditions(wanted, tenant=tenant)
     as_of_ms, total, *key = page.after or (_last_run_ms(), None)
-    rows = _Rows(matching, order_by, {"tenant": tenant, "as_of_ms": as_of_ms, **matching.parameters})
-    if total is None:
+    rows = _Rows(matching.sql, order_by, {"tenant": tenant, "as_of_ms": as_of_ms, **matching.parameters})
+    recent = rows
+    if total is None and wanted.span.attributes and order_by == "-start_time" and not page.offset:
+        total, since_ns = rows.count_and_reach(page.limit + 1 + _MORE_ROWS_FIRST)
+        recent = rows.since(since_ns)
+    elif total is None:
         total = rows.count()
     after: Key | None = (key[0], key[1], key[2]) if key else None
     expected = max(0, min(page.limit + 1, total - page.offset))
     if expected and page.skip:
         after = rows.key_of(page.skip)
         expected = 0 if after is None else expected
-    found = [summary_of(row) for row in rows.read(expected, after)]
+    live = recent.read(expected, after)
+    if recent is not rows and len(live) < expected:  # more traces than usual grew just now
+        live = rows.read(expected, after)
+    found = [summary_of(row) for row in live]
     shown = found[: page.limit]
     return TracePage(
         traces=shown,
@@ -73,11 +80,11 @@ def find_traces(*, tenant: str, wanted: TraceFilter, order_by: str, page: Page) 
 class _Rows:
     """The rows of trace_summaries that match as of one run, in one order."""
 
-    def __init__(self, matching: Conditions, order_by: str, parameters: Mapping[str, object]) -> None:
+    def __init__(self, matching: Sequence[str], order_by: str, parameters: Mapping[str, object]) -> None:
         as_of = "fromUnixTimestamp64Milli({as_of_ms:Int64}, 'UTC')"
         there = f"written_at <= {as_of} AND (superseded_at = 0 OR superseded_at > {as_of})"
-        self._there = Conditions([*matching.sql, there])
-        self._parameters = parameters
+        self._there = Conditions([*matching, there])
+        self._matching, self._order_by, self._parameters = matching, order_by, parameters
         self._by_time = order_by.removeprefix("-") == "start_time"
         self._value, self._type = ORDERS[order_by.removeprefix("-")]
         self._direction, self._beyond = ("DESC", "<") if order_by.startswith("-") else ("ASC", ">")
@@ -94,6 +101,25 @@ class _Rows:
         )
         total: int = row["total"]
         return total
+
+    def count_and_reach(self, reach: int) -> tuple[int, int]:
+        """Return the count and, in nanoseconds, when the trace of the last of the `reach` newest rows started."""
+        (row,) = clickhouse.query(
+            f"""
+            SELECT
+                sum(weight) AS total,
+                -arrayMax(groupArraySorted({reach})(-toUnixTimestamp64Nano(start_time))) AS since_ns
+            FROM trace_summaries
+            WHERE {self._there.where()}
+            """,
+            self._parameters,
+        )
+        return row["total"], row["since_ns"]
+
+    def since(self, start_ns: int) -> "_Rows":
+        """Return the rows, searched for by attributes, of which no trace, and so no span, started before then."""
+        later = "start_time >= fromUnixTimestamp64Nano({spans_start_ns:Int64}, 'UTC')"
+        return _Rows([*self._matching, later], self._order_by, {**self._parameters, "spans_start_ns": start_ns})
 
     def read(self, count: int, after: Key | None) -> list[dict[str, Any]]:
         """Return the first `count` rows after a key, or fewer where there are no more."""
@@ -164,23 +190,16 @@ class _Rows:
         return where
 
     def _within_reach(self, where: Conditions) -> str:
-        """Return the condition that a row is not beyond the last one in reach, by the two columns that cost little.
+        """Return the condition that a row started when one of those in reach did, by the columns that cost little.
 
-        So the others, ids above all, are read of these rows only and not of all that match.
+        So all that a list shows is read of a few stretches, by the primary key, and not of all rows that match.
         """
-        backwards = "ASC" if self._direction == "DESC" else "DESC"
-        return f"""({self._value}, start_time) {">" if self._direction == "DESC" else "<"}= (
-            SELECT (value, start)
-            FROM
-            (
-                SELECT {self._value} AS value, start_time AS start
-                FROM trace_summaries
-                WHERE {where.where()}
-                ORDER BY value {self._direction}, start {self._direction}
-                LIMIT {{reach:UInt64}}
-            )
-            ORDER BY value {backwards}, start {backwards}
-            LIMIT 1)"""
+        return f"""start_time IN (
+            SELECT start_time
+            FROM trace_summaries
+            WHERE {where.where()}
+            ORDER BY {self._value} {self._direction}, start_time {self._direction}
+            LIMIT {{reach:UInt64}})"""
 
 
 def _last_run_ms() -> int:

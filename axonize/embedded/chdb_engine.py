@@ -14,6 +14,7 @@ from axonize.embedded.clickhouse_tokens import forget_unfinished
 from axonize.embedded.datadir import DataDirectoryError, lock
 
 MEMORY_SHARE_OF_MACHINE = 0.5
+MERGES_NICE = 10  # queries go first
 ABORTED = 236
 READONLY = 164
 SYNTAX_ERROR = 62
@@ -44,8 +45,9 @@ class Engine:
         self._path = str(path)
         self._chdb: Any = chdb._chdb  # noqa: SLF001 - the bindings: chdb.connect adds a cursor and notebook output
         try:
-            limit = f"max_server_memory_usage_to_ram_ratio={MEMORY_SHARE_OF_MACHINE}"
-            self._root = self._chdb.connect(f"{self._path}?{limit}")
+            limits = f"max_server_memory_usage_to_ram_ratio={MEMORY_SHARE_OF_MACHINE}"
+            merges = f"os_threads_nice_value_merge_mutate={MERGES_NICE}"
+            self._root = self._chdb.connect(f"{self._path}?{limits}&{merges}")
         except RuntimeError as error:
             raise DataDirectoryError(f"ClickHouse could not open {self._path}: {error}") from None
         facts = self._root.query("SELECT version(), timezone()", "TSV", params={}).bytes().decode().split()

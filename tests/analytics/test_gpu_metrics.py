@@ -107,6 +107,12 @@ def test_a_span_is_active_in_every_bucket_in_which_it_held_the_resource(chart: C
     }
 
 
+def test_a_span_that_names_the_resource_twice_is_one_active_span(chart: Chart) -> None:
+    twice = gpu(0, resource_uuid=UUID, utilization=40.0) | gpu(1, resource_uuid=UUID, utilization=60.0)
+    chart.ingest(request(span(start_ns=T0, duration_ns=SECOND_NS, attributes=twice)))
+    assert chart.shown(chart.ask(0, 60, step=60)) == {0: (50.0, 1)}
+
+
 def test_a_span_that_ends_where_a_bucket_begins_is_active_in_it(chart: Chart) -> None:
     chart.held(5, 10, utilization=80.0)
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver import Client as ClickHouse
 
 from analytics.times import format_time
 from tests.analytics.conftest import Get, wrong
@@ -287,3 +288,17 @@ def test_times_step_down_in_the_order_that_the_list_claims(ingest: Ingest, get: 
     some_traces(ingest, 30)
     times = [trace["start_time"] for trace in get("/traces", limit=30)["traces"]]
     assert all(later > earlier for later, earlier in pairwise(times))
+
+
+def test_the_list_is_there_after_hours_in_which_nothing_arrived(
+    ingest: Ingest, get: Get, clickhouse: ClickHouse
+) -> None:
+    [trace_id] = some_traces(ingest, 1)
+    clickhouse.command(
+        "ALTER TABLE trace_summaries UPDATE written_at = written_at - INTERVAL 5 HOUR WHERE true",
+        settings={"mutations_sync": 2},
+    )
+    clickhouse.command("TRUNCATE TABLE summary_runs")
+    clickhouse.command("INSERT INTO summary_runs SELECT now64(3) - INTERVAL 4 HOUR")
+    clickhouse.command("OPTIMIZE TABLE summary_runs FINAL")
+    assert ids(get("/traces")) == [trace_id]

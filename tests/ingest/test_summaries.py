@@ -121,6 +121,19 @@ def test_a_redis_that_begins_anew_has_all_traces_looked_at(
     assert counted(clickhouse) == [(1, 1)] * 2
 
 
+def test_what_is_due_for_longer_than_changes_are_kept_has_all_traces_looked_at(
+    clickhouse: Client, queue: redis.Redis, ingest: Ingest
+) -> None:
+    ingest(request(span(), span()))
+    clickhouse.command("TRUNCATE TABLE trace_summaries")
+    clickhouse.command("TRUNCATE TABLE trace_changes")
+    seconds, _ = queue.time()
+    queue.zadd(DUE, {"batch": seconds * 1000 - 3 * HOUR_MS})
+    queue.delete(RESTING)
+    assert keep_up(queue)
+    assert counted(clickhouse) == [(1, 1)] * 2
+
+
 def test_after_a_run_the_next_one_rests_first(clickhouse: Client, queue: redis.Redis, ingest: Ingest) -> None:  # noqa: ARG001  emptied
     ingest(request(span()))
     with summarized(queue, "a batch"):

@@ -120,7 +120,7 @@ class Model:
             **{name: text for name, text in where_set.items() if text},
             **{name: number for name, number in where_known.items() if number is not None},
             "attributes": {key: _shown(value) for key, value in span.attributes.items()},
-            "gpus": [self._gpu(gpu) for gpu in sorted(span.gpus, key=lambda gpu: gpu.number)],
+            "gpus": [self._gpu(gpu) for gpu in sorted(span.gpus, key=lambda gpu: gpu.number) if gpu.is_sent],
             "events": [],
             "links": [],
             "resource": dict(span.resource),

@@ -31,6 +31,11 @@ class Gpu:
     def resource(self) -> str:
         return self.resource_uuid or self.physical_uuid
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether anything is sent of it at all; its number alone is nothing."""
+        return bool(self.readings) or any(getattr(self, name) for name in TEXTS)
+
     def known(self, reading: str) -> float | None:
         """Return a reading; all five zero is what NVML says of a MIG slice, and tells nothing."""
         five = [self.readings.get(name) for name in READINGS if name != "memory_total_gb"]

@@ -1,10 +1,8 @@
--- The runs of ingest.summaries that are complete. It answers, for a list's first page: as of which moment is it?
+-- The last run of ingest.summaries that is complete, once merged; some of the last before. It answers, for a list's first page:
+-- as of which moment is it? It has no end, for a list is as of the last run also when nothing was written for a month.
 CREATE TABLE IF NOT EXISTS summary_runs
 (
     run DateTime64(3, 'UTC')
 )
-ENGINE = MergeTree
-PARTITION BY toStartOfHour(run)
-ORDER BY run
-TTL toStartOfHour(run) + INTERVAL 2 HOUR DELETE
-SETTINGS ttl_only_drop_parts = 1
+ENGINE = ReplacingMergeTree(run)
+ORDER BY tuple()

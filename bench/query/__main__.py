@@ -7,6 +7,7 @@ first at a steady rate and then as fast as answers come. Exits with 1 when an an
 import argparse
 import json
 import os
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,7 @@ PARTS = ("web", "clickhouse", "receiver", "worker")
 
 def main() -> int:
     options = arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stack that is running has to be stopped
     try:
         if options.load_only:
             note = prepare(options.data_dir, spans=options.spans, seed=options.seed, say=say)
@@ -72,7 +74,7 @@ def arguments() -> argparse.Namespace:
     add("--load-only", action="store_true", help="load and keep the data, and ask nothing")
     add("--only", action="append", choices=[*ENDPOINTS, MIXED], help="ask only this; may be repeated")
     add("--seconds", type=float, default=20.0, help="of each paced phase (default: %(default)s)")
-    add("--rate", type=float, default=20.0, help="questions a second of a paced phase (default: %(default)s)")
+    add("--rate", type=float, default=10.0, help="questions a second of a paced phase (default: %(default)s)")
     add("--clients", type=int, default=4, help="that ask at the same time (default: %(default)s)")
     add("--ingest-rate", type=float, default=10_000.0, help="spans a second that arrive (default: %(default)s)")
     add("--seed", type=int, default=1, help="of the data and of the questions (default: %(default)s)")

@@ -44,6 +44,8 @@ class Endpoint:
     """What the beginning of an answer has in it that is not empty: a regular expression."""
     target_ms: float | None = None
     """What 95 of 100 answers must not take longer than; None where nothing is promised."""
+    rate: float | None = None
+    """Questions a second of its paced phase, where that is not every endpoint's."""
     share: int = 1
     """How much of the mixed phase it is, in proportion."""
     is_followed: bool = False
@@ -155,7 +157,7 @@ COUNTED = r'"(total_traces|count|traces|spans|span_count)": ?[1-9]'
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     "trace by id": Endpoint(trace, COUNTED, 30, share=8),
-    "trace of 10,000 spans": Endpoint(large_trace, COUNTED),
+    "trace of 10,000 spans": Endpoint(large_trace, COUNTED, 300, rate=1),
     "spans of a trace": Endpoint(trace_spans, LISTED, share=2),
     "trace list": Endpoint(traces, LISTED, 60, share=8, is_followed=True),
     "attribute search": Endpoint(attribute, LISTED, 300, share=2),

@@ -78,10 +78,11 @@ def _phases(server: Server, plan: Plan, asking: Clients, say: Say) -> Iterator[t
 
 def _asked(name: str, questions: Sequence[Question], plan: Plan, asking: Clients, say: Say) -> Row:
     asking.flat_out(questions[:WARM_UP_QUESTIONS], seconds=WARM_UP_SECONDS)
-    paced = asking.paced(questions, rate=plan.rate, seconds=plan.seconds, seed=plan.seed)
+    endpoint = ENDPOINTS.get(name)
+    rate = endpoint.rate if endpoint and endpoint.rate else plan.rate
+    paced = asking.paced(questions, rate=rate, seconds=plan.seconds, seed=plan.seed)
     seconds = plan.seconds / 2
     flat_out = asking.flat_out(questions, seconds=seconds)
-    endpoint = ENDPOINTS.get(name)
     row = Row(name, endpoint.target_ms if endpoint else None, paced, flat_out, seconds)
     p50, p95 = (quantile(latencies(paced), percent) for percent in (50, 95))
     say(f"{name}: p50 {p50:.0f} ms, p95 {p95:.0f} ms; {len(flat_out) / seconds:.0f} a second flat out")

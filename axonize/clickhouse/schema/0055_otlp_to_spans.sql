@@ -157,7 +157,10 @@ FROM
         arrayMap(
             (slot, text, integer, number) -> if(text != '' OR integer IS NOT NULL OR number IS NOT NULL, slot, 0),
             slots, texts, integers, numbers) AS usable,
-        arraySort(arrayFilter(slot -> slot BETWEEN 1 AND 999 OR slot BETWEEN 2000 AND 3999, usable)) AS columns,
+        -- Of a key that is there twice the first counts, usable or not.
+        arraySort(arrayFilter(
+            (slot, occurrence) -> (slot BETWEEN 1 AND 999 OR slot BETWEEN 2000 AND 3999) AND occurrence = 1,
+            usable, arrayEnumerateUniq(slots))) AS columns,
         arrayMap(slot -> intDiv(slot, 100), columns) AS fields,
         arrayFilter(slot -> slot BETWEEN 1000 AND 1999, usable) AS gpu_text_slots,
         arrayFilter(slot -> slot >= 4000, usable) AS gpu_reading_slots,

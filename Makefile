@@ -26,7 +26,7 @@ fuzz: .venv/dev ## try 100,000 odd inputs on every door, in ten minutes; SEED=â€
 
 oracle: .venv/dev ## hold 30,000 answers of the API against a naive model, in a quarter of an hour; SEED=â€¦ asks the same ones again
 	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; echo "SEED=$$seed"; \
-		$(BIN)/python -m pytest tests/oracle --fuzz 10 --hypothesis-seed $$seed $(ARGS)
+		$(BIN)/python -m pytest tests/oracle --fuzz 30 --hypothesis-seed $$seed $(ARGS)
 
 bench-query: .venv/dev ## how fast the API answers with ten million spans stored and 10,000 a second arriving; 20 minutes
 	@$(BIN)/python -m bench.query $(ARGS)

@@ -302,3 +302,24 @@ def test_the_list_is_there_after_hours_in_which_nothing_arrived(
     clickhouse.command("INSERT INTO summary_runs SELECT now64(3) - INTERVAL 4 HOUR")
     clickhouse.command("OPTIMIZE TABLE summary_runs FINAL")
     assert ids(get("/traces")) == [trace_id]
+
+
+def test_traces_with_an_attribute_come_page_by_page(ingest: Ingest, get: Get) -> None:
+    expected = some_traces(ingest, 60, attributes={"plan": "free"})[::-1]
+    some_traces(ingest, 5, start_ns=NOW - MINUTE_NS, attributes={"plan": "paid"})
+    page = get("/traces", {"attr.plan": "free"}, limit=25)
+    found = ids(page)
+    while page["next"]:
+        assert page["total"] == 60
+        page = get("/traces", {"attr.plan": "free"}, limit=25, cursor=page["next"])
+        found += ids(page)
+    assert found == expected
+
+
+def test_an_attribute_may_be_of_a_span_that_began_after_the_range(ingest: Ingest, get: Get) -> None:
+    start_ns, trace_id = NOW - 20 * MINUTE_NS, os.urandom(16)
+    late = span(trace_id=trace_id, start_ns=start_ns + 9 * MINUTE_NS, attributes={"plan": "free"})
+    ingest(request(span(trace_id=trace_id, start_ns=start_ns), late))
+    some_traces(ingest, 1, start_ns=start_ns + 2 * MINUTE_NS, attributes={"plan": "free"})
+    inside = {"start": format_time(start_ns), "end": format_time(start_ns + MINUTE_NS)}
+    assert ids(get("/traces", {"attr.plan": "free", **inside})) == [trace_id.hex()]

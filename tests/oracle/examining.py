@@ -16,7 +16,7 @@ from tests.oracle.sending import Sender
 from tests.oracle.showing import show
 from tests.oracle.spans import draw_dataset
 
-DATASETS = 6
+DATASETS = 2
 # of each kind: to a whole data set, and before that where half its batches have come, and after traces were deleted
 QUESTIONS, QUESTIONS_BETWEEN = 34, 8
 

@@ -16,14 +16,16 @@ import chdb
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from axonize.clickhouse.migrator import filled_in, migrations
+from bench.axonize_sdk import add_attributes
 from ingest.intake import enclose
-from ingest.writer import format_schema
+from ingest.writer import insert_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "axonize.settings")
 
 SPANS_A_REQUEST = 512
 SPANS_A_TRACE = 5
 REQUESTS_A_BATCH = 100
+CHANCE = random.Random(1)  # noqa: S311  no secret
 
 
 def main() -> None:
@@ -83,57 +85,19 @@ def frame(resource_attributes: int) -> bytes:
             end_time_unix_nano=start_ns + random.randrange(10**9),  # noqa: S311  no secret
         )
         span.status.code = 1  # type: ignore[assignment]  # STATUS_CODE_OK
-        for key, value in attributes().items():
-            sent = span.attributes.add(key=key).value
-            match value:
-                case str():
-                    sent.string_value = value
-                case int():
-                    sent.int_value = value
-                case float():
-                    sent.double_value = value
+        add_attributes(span, CHANCE)
     return enclose(request.SerializeToString(), "default")[0]
-
-
-def attributes() -> dict[str, str | int | float]:
-    dice = random.random
-    return {
-        "ai.model.name": "llama-3-70b",
-        "ai.model.version": "instruct-awq",
-        "ai.inference.type": "llm",
-        "ai.llm.tokens.input": int(dice() * 4000),
-        "ai.llm.tokens.output": int(dice() * 900),
-        "ai.llm.ttft_ms": dice() * 100,
-        "ai.llm.tokens_per_second": dice() * 900,
-        "cost.usd": round(dice() / 100, 6),
-        "axonize.duration_ms": dice() * 1000,
-        "gpu.0.resource_uuid": f"MIG-0000-{int(dice() * 56):02}",
-        "gpu.0.physical_uuid": "GPU-0000",
-        "gpu.0.model": "NVIDIA H100 80GB HBM3",
-        "gpu.0.vendor": "NVIDIA",
-        "gpu.0.node_id": "gpu-node-1",
-        "gpu.0.resource_type": "mig_40gb",
-        "gpu.0.user_label": "cuda:0",
-        "gpu.0.utilization": dice() * 100,
-        "gpu.0.memory_used_gb": dice() * 40,
-        "gpu.0.memory_total_gb": 40.0,
-        "gpu.0.temperature_celsius": int(dice() * 90),
-        "gpu.0.power_watts": int(dice() * 400),
-        "gpu.0.clock_mhz": 1500,
-    }
 
 
 def insert(batch: Path, *, token: str) -> str:
     """Return the insert that ingest.writer sends, from a file instead of a request's body."""
-    schema = format_schema().replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
-    return f"""
-        INSERT INTO otlp_inbox FROM INFILE '{batch}' COMPRESSION 'zstd'
-        SETTINGS
-            insert_deduplication_token = '{token}', deduplicate_blocks_in_dependent_materialized_views = 1,
-            max_insert_threads = 1, parallel_view_processing = 0, query_plan_merge_expressions = 0,
-            format_schema_source = 'string', format_schema = '{schema}', format_schema_message_name = 'Envelope',
-            input_format_protobuf_oneof_presence = 1
-        FORMAT Protobuf"""
+    settings = ", ".join(f"{name} = {quoted(value)}" for name, value in insert_settings(token).items())
+    return f"INSERT INTO otlp_inbox FROM INFILE '{batch}' COMPRESSION 'zstd' SETTINGS {settings} FORMAT Protobuf"
+
+
+def quoted(value: object) -> str:
+    text = str(value).replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"'{text}'"
 
 
 def cpu_seconds() -> float:

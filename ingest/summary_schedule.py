@@ -1,6 +1,7 @@
 """When the summaries are brought up to date: soon after each written batch, one worker at a time, with rests between.
 
-summaries:begun    there once all traces were looked at, which a Redis that begins anew can't know
+summaries:begun    there once all traces were looked at, which a Redis that begins anew can't know; named for the
+                   schema file that made trace_summaries, for a table that is made anew has to be filled again
 summaries:due      the batches written to since, by the time at which their writing began
 summaries:resting  there while it is too early for the next run
 """
@@ -18,7 +19,7 @@ from ingest.summaries import TIMEOUT_SECONDS, summarize_all, summarize_changes
 
 logger = logging.getLogger(__name__)
 
-BEGUN = PREFIX + "summaries:begun"
+BEGUN = PREFIX + "summaries:begun:0068"
 DUE = PREFIX + "summaries:due"
 LOCK = PREFIX + "summaries:lock"
 RESTING = PREFIX + "summaries:resting"

@@ -32,24 +32,29 @@ def write(*, batch_id: str, frames: bytes, client: Client | None = None) -> None
             insert_block=frames,
             fmt="Protobuf",
             compression="zstd",
-            settings={
-                "insert_deduplication_token": batch_id,
-                "deduplicate_blocks_in_dependent_materialized_views": 1,
-                "async_insert": 0,
-                "max_insert_threads": 1,
-                # One block a batch and table: a token stands for a block, and a batch cut in two elsewhere than at the
-                # first try would lose or repeat what is in between.
-                "min_insert_block_size_rows": ONE_BLOCK_ROWS,
-                "min_insert_block_size_bytes": 0,
-                "parallel_view_processing": 0,
-                # A fifth of the planning, for nothing: the mapping runs as fast in several steps.
-                "query_plan_merge_expressions": 0,
-                **BACKGROUND_SETTINGS,
-                "format_schema_source": "string",
-                "format_schema": format_schema(),
-                "format_schema_message_name": "Envelope",
-                "input_format_protobuf_oneof_presence": 1,
-            },
+            settings=insert_settings(batch_id),
         )
     except Exception as error:
         raise classify(error, reading=False) from error
+
+
+def insert_settings(batch_id: str) -> dict[str, object]:
+    """Return the settings of the insert of a batch."""
+    return {
+        "insert_deduplication_token": batch_id,
+        "deduplicate_blocks_in_dependent_materialized_views": 1,
+        "async_insert": 0,
+        "max_insert_threads": 1,
+        # One block a batch and table: a token stands for a block, and a batch cut in two elsewhere than at the
+        # first try would lose or repeat what is in between.
+        "min_insert_block_size_rows": ONE_BLOCK_ROWS,
+        "min_insert_block_size_bytes": 0,
+        "parallel_view_processing": 0,
+        # A fifth of the planning, for nothing: the mapping runs as fast in several steps.
+        "query_plan_merge_expressions": 0,
+        **BACKGROUND_SETTINGS,
+        "format_schema_source": "string",
+        "format_schema": format_schema(),
+        "format_schema_message_name": "Envelope",
+        "input_format_protobuf_oneof_presence": 1,
+    }

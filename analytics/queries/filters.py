@@ -24,8 +24,11 @@ class SpanFilter:
 
 
 @dataclass(frozen=True)
-class TraceFilter:
-    """What a whole trace must satisfy, times and durations in nanoseconds, and what one span of it must."""
+class TimedFilter:
+    """What a whole trace must satisfy, and one span of it; or, of spans, what each must satisfy, all of it.
+
+    Times and durations are in nanoseconds; None does not ask.
+    """
 
     start_ns: int | None = None
     end_ns: int | None = None
@@ -64,21 +67,16 @@ def span_conditions(wanted: SpanFilter, *, tenant: str) -> Conditions:
     return conditions
 
 
-def trace_conditions(wanted: TraceFilter, *, tenant: str) -> Conditions:
+def trace_conditions(wanted: TimedFilter, *, tenant: str) -> Conditions:
     """Return the conditions on a row of `trace_summaries`; they bind `tenant` too, which the caller provides.
 
     Asks one query where there are attributes.
     """
-    conditions = range_conditions(wanted.start_ns, wanted.end_ns)
-    if wanted.status is not None:
-        conditions.add("status = {status:String}", status=wanted.status)
-    if wanted.min_duration_ns is not None:
-        conditions.add("duration_ns >= {min_duration_ns:Int64}", min_duration_ns=wanted.min_duration_ns)
-    if wanted.max_duration_ns is not None:
-        conditions.add("duration_ns <= {max_duration_ns:Int64}", max_duration_ns=wanted.max_duration_ns)
+    conditions = own_conditions(wanted)
     if wanted.span.attributes:
         one_span = span_conditions(wanted.span, tenant=tenant)
-        # No span starts before its trace, and none after its end; this leaves out the days that cannot matter.
+        # No span starts before its trace, and none after its end: the days that cannot matter are left out. Who knows
+        # that only later traces matter binds a later spans_start_ns (analytics.queries.traces).
         one_span.add(
             "start_time >= fromUnixTimestamp64Nano({spans_start_ns:Int64}, 'UTC')", spans_start_ns=wanted.start_ns or 0
         )
@@ -93,6 +91,18 @@ def trace_conditions(wanted: TraceFilter, *, tenant: str) -> Conditions:
             gpu = (wanted.span.resource_uuid, wanted.span.physical_uuid, wanted.span.node_id)
             of_gpus = any(value is not None for value in gpu)
             conditions.add(_in_shapes(facets) if of_gpus else _in_flows(facets), **facets.parameters)
+    return conditions
+
+
+def own_conditions(wanted: TimedFilter) -> Conditions:
+    """Return the conditions on a row of `trace_summaries` or `spans` by its own time, status and duration."""
+    conditions = range_conditions(wanted.start_ns, wanted.end_ns)
+    if wanted.status is not None:
+        conditions.add("status = {status:String}", status=wanted.status)
+    if wanted.min_duration_ns is not None:
+        conditions.add("duration_ns >= {min_duration_ns:UInt64}", min_duration_ns=wanted.min_duration_ns)
+    if wanted.max_duration_ns is not None:
+        conditions.add("duration_ns <= {max_duration_ns:UInt64}", max_duration_ns=wanted.max_duration_ns)
     return conditions
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from analytics.buckets import usual_width_seconds
 from analytics.queries.conditions import Conditions
-from analytics.queries.filters import SpanFilter, TraceFilter, trace_conditions
+from analytics.queries.filters import SpanFilter, TimedFilter, trace_conditions
 from analytics.queries.summary_rows import live_traces
 from analytics.times import NS_PER_SECOND
 from axonize.clickhouse import client as clickhouse
@@ -53,7 +53,7 @@ def overview(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter) -> Ov
     Buckets are gap-free and aligned to UTC, so the first may begin before the range; it counts only what is within.
     """
     width = usual_width_seconds(start_ns, end_ns, most=MAX_BUCKETS)
-    matching = trace_conditions(TraceFilter(start_ns=start_ns, end_ns=end_ns, span=span), tenant=tenant)
+    matching = trace_conditions(TimedFilter(start_ns=start_ns, end_ns=end_ns, span=span), tenant=tenant)
     columns = "start_time, duration_ns, span_count, error_count, tokens_input, tokens_output, cost_usd"
     # With grouping sets each row is a bucket but for one, the whole range; there `is_total` is 1.
     rows = clickhouse.query(

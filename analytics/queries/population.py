@@ -6,7 +6,7 @@ from typing import Final
 from analytics.queries.conditions import Conditions
 from analytics.queries.filters import (
     SpanFilter,
-    TraceFilter,
+    TimedFilter,
     facet_conditions,
     range_conditions,
     span_conditions,
@@ -84,7 +84,7 @@ class Population:
     def traces(self, columns: str) -> str:
         """Return the SELECT of these columns of `trace_summaries`, and of group_number, as spans() does."""
         if self.group_by is None:
-            wanted = TraceFilter(start_ns=self.start_ns, end_ns=self.end_ns, span=self.span)
+            wanted = TimedFilter(start_ns=self.start_ns, end_ns=self.end_ns, span=self.span)
             return live_traces(f"{columns}, 1 AS group_number", trace_conditions(wanted, tenant=self.tenant))
         asks_for_gpus = (self.span.resource_uuid, self.span.physical_uuid, self.span.node_id) != (None, None, None)
         if self.group_by in _OF_GPUS or asks_for_gpus:

@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from analytics.params import Page
 from analytics.queries.conditions import Conditions
-from analytics.queries.filters import SpanFilter, range_conditions, span_conditions
+from analytics.queries.filters import TimedFilter, own_conditions, span_conditions
 from analytics.queries.span_page import SpanInTree, SpanPage
 from analytics.queries.span_places import Asked, standings
 from analytics.queries.spans import PLACE_COLUMNS, PLACE_ORDER, SpanKey, keys_of, spans_by_key, text_of
@@ -27,18 +27,6 @@ _AFTER: Final = """
     toFixedString(unhex({after_span:String}), 8),
     parseDateTime64BestEffort({after_end:String}, 9, 'UTC')
 """
-
-
-@dataclass(frozen=True)
-class SpanSearch:
-    """What a span must satisfy, all of it, times and durations in nanoseconds; None does not ask."""
-
-    start_ns: int | None = None
-    end_ns: int | None = None
-    status: str | None = None
-    min_duration_ns: int | None = None
-    max_duration_ns: int | None = None
-    span: SpanFilter = field(default_factory=SpanFilter)
 
 
 @dataclass(frozen=True)
@@ -91,13 +79,14 @@ class _Order:
 _Label = tuple[SpanKey, bytes]
 
 
-def find_spans(*, tenant: str, wanted: SpanSearch, order_by: str, page: Page) -> SpanPage:
+def find_spans(*, tenant: str, wanted: TimedFilter, order_by: str, page: Page) -> SpanPage:
     """Return a page of the spans that match; `order_by` is a key of ORDERS, `-` before it for descending.
 
     Whatever is long is read of the page's spans alone. Two queries, those of standings and of spans_by_key, and one
     where attributes are asked for. Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
-    matching = _conditions(tenant, wanted)
+    matching = own_conditions(wanted)
+    matching.extend(span_conditions(wanted.span, tenant=tenant))
     order = _Order(*ORDERS[order_by.removeprefix("-")], descending=order_by.startswith("-"))
     total = _count(tenant, matching)
     if total <= page.offset and page.after is None:
@@ -126,18 +115,6 @@ def find_spans(*, tenant: str, wanted: SpanSearch, order_by: str, page: Page) ->
     ]
     more = len(rows["value"]) > page.limit
     return SpanPage(spans, total, page.next([*_cursor(labels[-1]), numbers[-1] + 1]) if more else None)
-
-
-def _conditions(tenant: str, wanted: SpanSearch) -> Conditions:
-    conditions = range_conditions(wanted.start_ns, wanted.end_ns)
-    if wanted.status is not None:
-        conditions.add("status = {status:String}", status=wanted.status)
-    if wanted.min_duration_ns is not None:
-        conditions.add("duration_ns >= {min_duration_ns:UInt64}", min_duration_ns=wanted.min_duration_ns)
-    if wanted.max_duration_ns is not None:
-        conditions.add("duration_ns <= {max_duration_ns:UInt64}", max_duration_ns=wanted.max_duration_ns)
-    conditions.extend(span_conditions(wanted.span, tenant=tenant))
-    return conditions
 
 
 def _rows(tenant: str, matching: Conditions, order: _Order, page: Page) -> Mapping[str, list[bytes]]:

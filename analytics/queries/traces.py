@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from analytics.params import Page
 from analytics.queries.conditions import Conditions
-from analytics.queries.filters import TraceFilter, trace_conditions
+from analytics.queries.filters import TimedFilter, trace_conditions
 from analytics.queries.summaries import TraceSummary
 from analytics.queries.summary_rows import SUMMARY_COLUMNS, summary_of
 from axonize.clickhouse import client as clickhouse
@@ -44,7 +44,7 @@ _AFTER_ID: Final = "toFixedString(unhex({after_id:String}), 16)"
 Key = tuple[int | str, int, str]
 
 
-def find_traces(*, tenant: str, wanted: TraceFilter, order_by: str, page: Page) -> TracePage:
+def find_traces(*, tenant: str, wanted: TimedFilter, order_by: str, page: Page) -> TracePage:
     """Return a page of the traces that match; `order_by` is a key of ORDERS, `-` before it for descending.
 
     The pages that follow one another by cursor are all as of the moment of the first, for the quarter of an hour that

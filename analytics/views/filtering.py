@@ -9,7 +9,7 @@ from rest_framework.exceptions import ValidationError
 
 from analytics.buckets import DAY_SECONDS
 from analytics.params import QueryParameters, TextField, TimeField
-from analytics.queries.filters import SpanFilter
+from analytics.queries.filters import SpanFilter, TimedFilter
 from analytics.queries.population import Population
 from analytics.times import NS_PER_SECOND
 
@@ -45,6 +45,18 @@ def span_filter(parameters: Mapping[str, Any]) -> SpanFilter:
     """Return the filter that the validated parameters of a FilterParameters class ask for."""
     names = {field.name for field in fields(SpanFilter)}
     return SpanFilter(**{name: value for name, value in parameters.items() if name in names})
+
+
+def timed_filter(parameters: Mapping[str, Any]) -> TimedFilter:
+    """Return the filter that the validated parameters of a list of traces or of spans ask for."""
+    return TimedFilter(
+        start_ns=parameters.get("start"),
+        end_ns=parameters.get("end"),
+        status=parameters.get("status"),
+        min_duration_ns=parameters.get("min_duration_ms"),
+        max_duration_ns=parameters.get("max_duration_ms"),
+        span=span_filter(parameters),
+    )
 
 
 def population_of(tenant: str, parameters: Mapping[str, Any]) -> Population:

@@ -1,6 +1,7 @@
 """GPUs: the inventory with the latest readings, one of them, and one's time series."""
 
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -16,6 +17,7 @@ from analytics.params import PageParameters, QueryParameters, TimeField, page_of
 from analytics.queries.gpu_metrics import (
     AGGREGATES,
     MAX_POINTS,
+    GpuPoint,
     default_step_seconds,
     gpu_metrics,
     point_count,
@@ -149,9 +151,14 @@ def gpu_metrics_list(request: Request, resource_uuid: str) -> Response:
         step_seconds=parameters["step"],
         aggregate=parameters["aggregate"],
     )
+    return chart_answer(points, parameters, resource_uuid=resource_uuid)
+
+
+def chart_answer(points: Iterable[GpuPoint], parameters: Mapping[str, Any], **whose: str) -> Response:
+    """Return the answer to validated GpuMetricsParameters; `whose` is the UUID that was asked about, by its name."""
     answer = {
         "metrics": [gpu_point_json(point) for point in points],
-        "resource_uuid": resource_uuid,
+        **whose,
         "start": format_time(parameters["start"]),
         "end": format_time(parameters["end"]),
         "step": parameters["step"],

@@ -9,14 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analytics.filters import PhysicalGpuFilter, parameter_fields
-from analytics.gpu_serializers import PhysicalGpuMetricsSerializer, gpu_point_json
+from analytics.gpu_serializers import PhysicalGpuMetricsSerializer
 from analytics.params import PageParameters
 from analytics.queries.gpu_metrics import physical_gpu_metrics
 from analytics.registry_serializers import PhysicalGpuPageSerializer, PhysicalGpuSerializer
 from analytics.tenancy import tenant_of
-from analytics.times import format_time
 from analytics.views.examples import CARD, answers
-from analytics.views.gpus import GpuMetricsParameters
+from analytics.views.gpus import GpuMetricsParameters, chart_answer
 from analytics.views.registry import RegistryViews
 from analytics.views.registry_docs import documented
 from axonize.api import READ_ERRORS
@@ -98,11 +97,4 @@ def physical_gpu_metrics_list(request: Request, uuid: str) -> Response:
         step_seconds=parameters["step"],
         aggregate=parameters["aggregate"],
     )
-    answer = {
-        "metrics": [gpu_point_json(point) for point in points],
-        "physical_uuid": uuid,
-        "start": format_time(parameters["start"]),
-        "end": format_time(parameters["end"]),
-        "step": parameters["step"],
-    }
-    return Response(answer)
+    return chart_answer(points, parameters, physical_uuid=uuid)

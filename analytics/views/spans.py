@@ -1,7 +1,6 @@
 """Spans as flat pages: those of one trace, and those of any trace that match."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -13,13 +12,13 @@ from rest_framework.request import Request
 from analytics.attributes import json_text
 from analytics.params import ATTRIBUTES_PARAMETER, MillisecondsField, Page, PageParameters, TextField, page_of
 from analytics.queries.span_page import SpanMatch, SpanPage, span_page
-from analytics.queries.span_search import ORDERS, SpanSearch, find_spans
+from analytics.queries.span_search import ORDERS, find_spans
 from analytics.queries.spans import MAX_SPANS, TooManySpans
 from analytics.serializers import STATUSES, FoundSpanPageSerializer, SpanPageSerializer
 from analytics.span_json import flat_span
 from analytics.tenancy import tenant_of
 from analytics.views.examples import FLAT_SPANS, FOUND_SPAN, answers, page_answer
-from analytics.views.filtering import FilterParameters, span_filter
+from analytics.views.filtering import FilterParameters, timed_filter
 from analytics.views.trace_id import NO_SUCH_TRACE, TRACE_ID_PARAMETER, read_trace_id
 from axonize.api import READ_ERRORS, TooLarge
 from axonize.clickhouse.errors import QueryTooLarge
@@ -95,22 +94,11 @@ def span_list(request: Request) -> HttpResponse:
     page = page_of(request, parameters)
     try:
         found = find_spans(
-            tenant=tenant_of(request), wanted=_search(parameters), order_by=parameters["order_by"], page=page
+            tenant=tenant_of(request), wanted=timed_filter(parameters), order_by=parameters["order_by"], page=page
         )
     except QueryTooLarge as error:
         raise TooLarge(TRACES_TOO_LARGE) from error
     return _answer(found, page)
-
-
-def _search(parameters: Mapping[str, Any]) -> SpanSearch:
-    return SpanSearch(
-        start_ns=parameters.get("start"),
-        end_ns=parameters.get("end"),
-        status=parameters.get("status"),
-        min_duration_ns=parameters.get("min_duration_ms"),
-        max_duration_ns=parameters.get("max_duration_ms"),
-        span=span_filter(parameters),
-    )
 
 
 def _answer(found: SpanPage, page: Page) -> HttpResponse:

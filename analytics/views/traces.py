@@ -20,7 +20,6 @@ from analytics.params import (
     TextField,
     page_of,
 )
-from analytics.queries.filters import TraceFilter
 from analytics.queries.spans import TooManySpans, whole_trace
 from analytics.queries.traces import ORDERS, find_traces
 from analytics.serializers import (
@@ -33,7 +32,7 @@ from analytics.span_json import with_self_time
 from analytics.tenancy import tenant_of
 from analytics.tree import arrange, nested
 from analytics.views.examples import TRACE, TRACE_SUMMARY, answers, page_answer
-from analytics.views.filtering import FilterParameters, span_filter
+from analytics.views.filtering import FilterParameters, timed_filter
 from analytics.views.spans import TOO_MANY_SPANS
 from analytics.views.trace_id import NO_SUCH_TRACE, TRACE_ID_PARAMETER, read_trace_id
 from axonize.api import ERROR, READ_ERRORS, TooLarge
@@ -73,16 +72,9 @@ def trace_list(request: Request) -> Response:
     """List traces. Span-level filters choose those in which one span satisfies them all; a summary is of the whole."""
     parameters = TraceListParameters.read(request)
     page = page_of(request, parameters)
-    tenant = tenant_of(request)
-    wanted = TraceFilter(
-        start_ns=parameters.get("start"),
-        end_ns=parameters.get("end"),
-        status=parameters.get("status"),
-        min_duration_ns=parameters.get("min_duration_ms"),
-        max_duration_ns=parameters.get("max_duration_ms"),
-        span=span_filter(parameters),
+    found = find_traces(
+        tenant=tenant_of(request), wanted=timed_filter(parameters), order_by=parameters["order_by"], page=page
     )
-    found = find_traces(tenant=tenant, wanted=wanted, order_by=parameters["order_by"], page=page)
     answer = {
         "traces": [summary_json(trace) for trace in found.traces],
         "total": found.total,

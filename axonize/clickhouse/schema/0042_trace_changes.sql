@@ -9,6 +9,4 @@ ENGINE = MergeTree
 PARTITION BY toStartOfHour(written_at)
 ORDER BY written_at
 TTL toStartOfHour(written_at) + INTERVAL 2 HOUR DELETE
-SETTINGS
-    ttl_only_drop_parts = 1,
-    min_parts_to_merge_at_once = 10
+SETTINGS ttl_only_drop_parts = 1

@@ -6,7 +6,6 @@
 -- is told of the trace, `shape` and `flow` stand for its spans' facets and operations, and `written_at` is the run of
 -- ingest.summaries that wrote the row. For the pages of one list, which are all as of one run, a copy of what was taken back
 -- stays for a quarter of an hour, under another version: `superseded_at` is the run that took it back, 0 in all other rows.
--- Small granules and blocks, for a page by another order than time is scattered rows.
 CREATE TABLE IF NOT EXISTS trace_summaries
 (
     tenant LowCardinality(String),
@@ -16,7 +15,7 @@ CREATE TABLE IF NOT EXISTS trace_summaries
     weight Int64 CODEC(Delta, LZ4),
     written_at DateTime64(3, 'UTC') CODEC(Delta, LZ4),
     superseded_at DateTime64(3, 'UTC') CODEC(Delta, LZ4),
-    end_time DateTime64(9, 'UTC') CODEC(Delta, LZ4),
+    end_time DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
     duration_ns UInt64,
     status Enum8('unset' = 0, 'ok' = 1, 'error' = 2),
     span_count UInt64,
@@ -28,14 +27,13 @@ CREATE TABLE IF NOT EXISTS trace_summaries
     root_span_name LowCardinality(String),
     models Array(LowCardinality(String)),
     gpu_count UInt64,
-    gpu_time_ns UInt64,
+    gpu_time_ns UInt64 CODEC(ZSTD(1)),
     tokens_input Int64,
     tokens_output Int64,
-    cost_usd Nullable(Decimal(38, 12))
+    cost_usd Nullable(Decimal(38, 12)) CODEC(ZSTD(1))
 )
 ENGINE = SummingMergeTree(weight)
 ORDER BY (tenant, start_time, trace_id, version)
 TTL
     toDateTime(end_time) + INTERVAL 31 DAY DELETE,
     toDateTime(superseded_at) + INTERVAL 15 MINUTE DELETE WHERE superseded_at > toDateTime64(0, 3, 'UTC')
-SETTINGS index_granularity = 1024, min_compress_block_size = 4096

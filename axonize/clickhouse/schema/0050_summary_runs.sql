@@ -1,8 +1,10 @@
--- The last run of ingest.summaries that is complete, once merged; some of the last before. It answers, for a list's first page:
--- as of which moment is it? It has no end, for a list is as of the last run also when nothing was written for a month.
+-- The runs of ingest.summaries that are complete. It answers, for a list's first page: as of which moment is it?
 CREATE TABLE IF NOT EXISTS summary_runs
 (
     run DateTime64(3, 'UTC')
 )
-ENGINE = ReplacingMergeTree(run)
-ORDER BY tuple()
+ENGINE = MergeTree
+PARTITION BY toStartOfHour(run)
+ORDER BY run
+TTL toStartOfHour(run) + INTERVAL 2 HOUR DELETE
+SETTINGS ttl_only_drop_parts = 1

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from analytics.attributes import json_text
-from analytics.span_rows import GPU_FROM_REGISTRY, GPU_READINGS
+from analytics.span_rows import GPU_FROM_REGISTRY, GPU_READINGS, GPU_TEXTS
+from axonize.clickhouse.json_rows import value_of
 
 Words = Mapping[str, Mapping[str, str]]
 """By resource uuid what the registry says of it, by field of GPU_FROM_REGISTRY; empty texts where it says nothing."""
 
 NO_UUID: Final = b'""'
+_GPU: Final = b'{"resource_uuid":'
+_READINGS: Final = [b'"%b":' % name.encode() for name in GPU_READINGS]
 # In JSON a quote within a text is escaped, so none of these can be part of one.
 _UNSET: Final = b':""'
 _FIRST_READING: Final = b',"%b":' % GPU_READINGS[0].encode()
@@ -26,7 +29,7 @@ def gpu_texts(arrays: Sequence[bytes], ask_registry: Callable[[set[str]], Words]
     There a GPU's texts come before its readings. Rows have few different texts and many different readings, so each
     text is looked at once. `ask_registry` is called with the resources of which a span left something out, if any.
     """
-    arrays = [_WHOLE_DOUBLE.sub(rb"\1.0", array) for array in arrays]
+    arrays = [_WHOLE_DOUBLE.sub(rb"\1.0", _with_all_readings(array)) for array in arrays]
     if not any(_UNSET in array for array in arrays):
         return arrays
     divided = [_divided(array) if _UNSET in array else None for array in arrays]
@@ -43,6 +46,16 @@ def gpu_texts(arrays: Sequence[bytes], ask_registry: Callable[[set[str]], Words]
 def resource_uuids(array: bytes) -> set[bytes]:
     """Return the resources in a row's `gpus`, as JSON texts."""
     return set(_RESOURCE_UUID.findall(array)) - {NO_UUID}
+
+
+def _with_all_readings(array: bytes) -> bytes:
+    """Return the array with null for each reading that a GPU was sent without."""
+    gpus = array.count(_GPU)
+    if all(array.count(reading) == gpus for reading in _READINGS):
+        return array
+    names = (*GPU_TEXTS, *GPU_READINGS)
+    whole = [{name: gpu.get(name) for name in names} for gpu in value_of(array)]
+    return json_text(whole).encode("utf-8", "surrogateescape")
 
 
 def _divided(array: bytes) -> tuple[list[bytes], list[bytes]]:

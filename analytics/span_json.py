@@ -1,12 +1,11 @@
 """Spans as the JSON that the API shows, put together column by column of the JSON texts that ClickHouse writes."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from analytics.attributes import EMPTY, attribute_texts, decode_key_values, json_text
 from analytics.gpu_json import Words, gpu_texts
-from analytics.span_rows import CANONICAL, PROTOCOL
+from analytics.span_rows import CANONICAL, CANONICAL_COLUMNS
 from analytics.times import format_time, milliseconds
 from analytics.tree import Places
 from axonize.clickhouse.json_rows import bytes_of, value_of
@@ -22,7 +21,6 @@ _UNSET: Final = {
     # what is no number was not stored at all times
     float: frozenset({b"null", b'"nan"', b'"inf"', b'"-inf"'}),
 }
-_UNSET_OF_PROTOCOL: Final = {str: _EMPTY_TEXT, int: frozenset({b"0"})}
 _NOTHING: Final = b"[]"
 
 
@@ -31,7 +29,7 @@ def span_members(
 ) -> list[bytes]:
     """Return the members of each span's JSON object: all that SpanSerializer documents, but for self_time_ms.
 
-    `columns` are WHOLE_COLUMNS as axonize.clickhouse.json_rows has them, `places` where these spans stand; `resources`
+    `columns` are WHOLE_COLUMNS, and the parts of their details, `places` where these spans stand; `resources`
     has the JSON object of each resource's attributes by its id.
     """
     durations = zip(places.start_ns, places.end_ns, strict=True)
@@ -43,16 +41,14 @@ def span_members(
         _members("end_time", columns["end_time"]),
         _members("duration_ms", [repr(milliseconds(end - start)).encode() for start, end in durations]),
         _members("status", columns["status"]),
-        _members("error_message", columns["status_message"], _EMPTY_TEXT),
-        _members("kind", columns["kind"]),
-        *(_members(name, columns[name], _UNSET[kind]) for name, kind in CANONICAL.items()),
-        *(_members(name, columns[name], _UNSET_OF_PROTOCOL[kind]) for name, kind in PROTOCOL.items()),
+        *(_members(name, columns[name], _UNSET[CANONICAL[name]]) for name in CANONICAL_COLUMNS),
+        columns["members"],
         _members("attributes", attribute_texts(columns)),
         _members("gpus", gpu_texts(columns["gpus"], ask_registry)),
         _members("events", _nested(columns["events"], _event)),
         _members("links", _nested(columns["links"], _link)),
         _members("resource", [resources.get(one, EMPTY) for one in columns["resource_hex"]]),
-        _members("scope", _scopes(columns)),
+        _members("scope", _scopes(columns["scope"])),
     ]
     return list(map(b"".join, zip(*filter(None, members), strict=True)))
 
@@ -103,17 +99,16 @@ def _link(*, trace_id: str, span_id: str, attributes: Sequence[str], **extras: s
     }
 
 
-def _scopes(columns: Columns) -> list[bytes]:
-    scopes = list(zip(columns["scope_name"], columns["scope_version"], columns["scope_attributes"], strict=True))
-    shown = {scope: _scope(*scope) for scope in set(scopes)}
-    return [shown[scope] for scope in scopes]
+def _scopes(texts: Sequence[bytes]) -> list[bytes]:
+    shown = {text: _scope(**value_of(text)) for text in set(texts)}
+    return [shown[text] for text in texts]
 
 
-def _scope(name: bytes, version: bytes, attributes: bytes) -> bytes:
-    scope = {"name": json.loads(name), "version": json.loads(version)}
-    if attributes != _NOTHING:
-        scope["attributes"] = _key_values(value_of(attributes))
-    return json_text(scope).encode()
+def _scope(*, name: str, version: str, attributes: Sequence[str]) -> bytes:
+    scope: dict[str, Any] = {"name": name, "version": version}
+    if attributes:
+        scope["attributes"] = _key_values(attributes)
+    return json_text(scope).encode("utf-8", "surrogateescape")
 
 
 def _key_values(messages: Sequence[str]) -> dict[str, Any]:

@@ -13,6 +13,11 @@ CANONICAL: Final[dict[str, type]] = {
     **dict.fromkeys(("cfg_scale", "cost_usd", "energy_wh"), float),
     **dict.fromkeys(("request_id", "user_id", "session_id"), str),
 }
+# Those of them that are columns of `spans`; the others are in its detail, which has only what is set.
+CANONICAL_COLUMNS: Final = (
+    *("service_name", "environment", "model_name", "tokens_input", "tokens_output"),
+    *("tokens_per_second", "ttft_ms", "queue_ms", "cost_usd"),
+)
 # The same, of OTLP's own; set is what is neither empty nor zero.
 PROTOCOL: Final[dict[str, type]] = {
     "trace_state": str,

@@ -49,6 +49,16 @@ def clickhouse(clickhouse_schema: None) -> Client:  # noqa: ARG001  it must have
 
 
 @pytest.fixture
+def kept_mapped_spans(clickhouse: Client) -> Iterator[None]:
+    """Keep what goes through `mapped_spans`, in a table of this name."""
+    clickhouse.command("CREATE TABLE kept_mapped_spans AS mapped_spans ENGINE = MergeTree ORDER BY tuple()")
+    clickhouse.command("CREATE MATERIALIZED VIEW keeping TO kept_mapped_spans AS SELECT * FROM mapped_spans")
+    yield
+    clickhouse.command("DROP VIEW keeping SYNC")
+    clickhouse.command("DROP TABLE kept_mapped_spans SYNC")
+
+
+@pytest.fixture
 def queue(engines: object) -> Iterator[redis.Redis]:  # noqa: ARG001  it must run
     """Yield a client on an emptied Redis."""
     client = redis.Redis.from_url(settings.REDIS_URL)

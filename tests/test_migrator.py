@@ -83,6 +83,40 @@ def test_a_schema_newer_than_the_code_is_refused(database: Client, schema_dir: P
         migrator.pending(schema_dir)
 
 
+STORED = (
+    "CREATE TABLE IF NOT EXISTS stored (n Int64) ENGINE = MergeTree ORDER BY n",
+    "INSERT INTO stored SELECT number FROM numbers(200)",
+)
+
+
+def write_files(schema_dir: Path, *statements: str) -> None:
+    for number, statement in enumerate(statements, 3):
+        (schema_dir / f"{number:04}_change.sql").write_text(statement)
+
+
+def test_a_file_may_take_away_what_the_one_before_reads_in_the_background(database: Client, schema_dir: Path) -> None:
+    write_files(
+        schema_dir,
+        *STORED,
+        "ALTER TABLE stored ADD COLUMN IF NOT EXISTS twice Int64 DEFAULT 2 * n + sleepEachRow(0.005)",
+        "ALTER TABLE stored MATERIALIZE COLUMN twice",
+        "ALTER TABLE stored MODIFY COLUMN twice DEFAULT 0",
+    )
+    list(migrator.migrate(schema_dir))
+    assert database.query("SELECT sum(twice) FROM scratch.stored").result_rows == [(199 * 200,)]
+
+
+def test_a_change_that_fails_in_the_background_is_told(database: Client, schema_dir: Path) -> None:  # noqa: ARG001  cleans up
+    write_files(
+        schema_dir,
+        *STORED,
+        "ALTER TABLE stored ADD COLUMN IF NOT EXISTS twice Int64 DEFAULT throwIf(n = 7, 'seven')",
+        "ALTER TABLE stored MATERIALIZE COLUMN twice",
+    )
+    with pytest.raises(migrator.MutationFailed, match="seven"):
+        list(migrator.migrate(schema_dir))
+
+
 def test_a_misnamed_file_is_refused(schema_dir: Path) -> None:
     (schema_dir / "third.sql").touch()
     with pytest.raises(ValueError, match=r"third\.sql"):

@@ -14,7 +14,7 @@ _NON_FINITE: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.
 
 
 class _Match:
-    """One KEY=VALUE: the SQL of the hashes, as schema/0064 makes them, of all that is shown as this text."""
+    """One KEY=VALUE: the SQL of the hashes, as schema/0076 makes them, of all that is shown as this text."""
 
     def __init__(self, number: int, key: str, text: str) -> None:
         """Take a pair; a number matches by its value (1.50 finds 1.5), so 1 and 1.0 both find a whole double."""

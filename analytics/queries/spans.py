@@ -11,7 +11,9 @@ from analytics.queries.conditions import Conditions
 from analytics.queries.registered import registered
 from analytics.queries.resources import resource_texts
 from analytics.queries.summaries import SUMMARY_COLUMNS, TraceSummary, summarize
+from analytics.span_detail import detail_columns
 from analytics.span_json import span_members
+from analytics.span_rows import CANONICAL_COLUMNS
 from analytics.times import nanoseconds_of
 from analytics.tree import Places
 from axonize.clickhouse import client as clickhouse
@@ -27,16 +29,14 @@ SPANS_AT_ONCE: Final = 500
 PLACE_COLUMNS: Final = """
     hex(trace_id) AS trace_hex, hex(span_id) AS span_hex, hex(parent_span_id) AS parent_hex, start_time, end_time
 """
-# Planning costs as much as reading does, and half of that is spared where a column need not be looked up by its name.
-WHOLE_COLUMNS: Final = r"""
-    hex(span_id) AS span_hex, hex(parent_span_id) AS parent_hex, hex(resource_id) AS resource_hex,
-    gpus, events, links,
-    * EXCEPT '^(tenant|trace_id|span_id|parent_span_id|resource_id|facet|operation|(gpus|events|links)\..*)$'
+WHOLE_COLUMNS: Final = f"""
+    hex(span_id) AS span_hex, hex(parent_span_id) AS parent_hex, start_time, end_time, name, status,
+    hex(resource_id) AS resource_hex, {", ".join(CANONICAL_COLUMNS)}, detail
 """
 # Spans of one id at one time, which happen where one is sent twice, are told apart by their names; their numbers stay.
 PLACE_ORDER: Final = ("start_time", "trace_id", "span_id", "end_time", "name")
 
-# PREWHERE by hand, for of so many columns ClickHouse's own choice costs as much as all the rest of the planning.
+# PREWHERE by hand, which spares the planning that ClickHouse's own choice costs.
 _OF_TRACE: Final = """
 WITH
     toFixedString(unhex({trace_id:String}), 16) AS id,
@@ -91,7 +91,7 @@ def whole_trace(*, tenant: str, trace_id: str) -> WholeTrace | None:
     places, members, ask_registry = Places(), list[bytes](), _registry_of(tenant)
     columns: dict[str, list[bytes]] = {name: [] for name in SUMMARY_COLUMNS}
     for begin in range(0, len(rows), SPANS_AT_ONCE):
-        some = rows.columns(begin, begin + SPANS_AT_ONCE)
+        some = _with_details(rows.columns(begin, begin + SPANS_AT_ONCE))
         places_of_some = places_of(some)
         places.extend(places_of_some)
         members += _members(some, places_of_some, tenant, ask_registry)
@@ -113,7 +113,8 @@ def read_trace(
         return query_json(
             f"{sql} ORDER BY {order}" if order else sql,
             {**(parameters or {}), "tenant": tenant, "trace_id": trace_id},
-            settings={"max_result_rows": max_rows, "max_result_bytes": MAX_ANSWER_BYTES},
+            # for so few rows a second thread is more work than help
+            settings={"max_result_rows": max_rows, "max_result_bytes": MAX_ANSWER_BYTES, "max_threads": 1},
         )
     except QueryTooLarge as error:
         if _span_count(tenant, trace_id) > MAX_SPANS:
@@ -150,7 +151,7 @@ def spans_by_key(
     found: dict[tuple[SpanKey, bytes], list[bytes]] = {}
     ask_registry = _registry_of(tenant)
     for begin in range(0, len(rows), SPANS_AT_ONCE):
-        some = rows.columns(begin, begin + SPANS_AT_ONCE)
+        some = _with_details(rows.columns(begin, begin + SPANS_AT_ONCE))
         members = _members(some, places_of(some), tenant, ask_registry)
         labelled = zip(keys_of(some), some["label"], strict=True)
         for key_and_label, one in zip(labelled, members, strict=True):
@@ -177,6 +178,10 @@ def places_of(columns: Mapping[str, Sequence[bytes]]) -> Places:
         start_ns=nanoseconds_of(columns["start_time"]),
         end_ns=nanoseconds_of(columns["end_time"]),
     )
+
+
+def _with_details(columns: Mapping[str, list[bytes]]) -> dict[str, list[bytes]]:
+    return {**columns, **detail_columns(columns["detail"])}
 
 
 def _members(

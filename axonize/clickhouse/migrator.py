@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,16 @@ from axonize.clickhouse import client as clickhouse
 from axonize.clickhouse.errors import classify
 
 SCHEMA_DIR = Path(__file__).parent / "schema"
+MUTATION_PAUSE_SECONDS = 0.2
 FILE_NAME = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
 
 
 class SchemaChanged(Exception):
     """A file that was applied has since been edited, or is gone; applied files are frozen, a change is a new file."""
+
+
+class MutationFailed(Exception):
+    """What is stored could not be changed; once the reason is gone, ClickHouse goes on by itself."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def migrate(schema_dir: Path = SCHEMA_DIR, *, database: str = "") -> Iterator[Mi
     """Apply what is pending and yield each migration once it is done; `database` as in `pending`.
 
     Every statement can be repeated, so that a run that died between a statement and its record is mended by the next.
-    Raises SchemaChanged, ClickHouseUnavailable, ClickHouseError.
+    Raises SchemaChanged, MutationFailed, ClickHouseUnavailable, ClickHouseError.
     """
     database = database or clickhouse.database_name()
     _command(
@@ -86,6 +92,7 @@ def migrate(schema_dir: Path = SCHEMA_DIR, *, database: str = "") -> Iterator[Mi
     )
     for migration in pending(schema_dir, database=database):
         _command(client, filled_in(migration.sql, database=database))
+        _wait_for_mutations(client)
         try:
             client.insert(
                 "schema_migrations", [[migration.name, migration.checksum]], column_names=["name", "checksum"]
@@ -123,6 +130,26 @@ def _applied(client: Client, database: str) -> dict[str, str]:
     except Exception as error:
         raise classify(error, reading=False) from error
     return {name: checksum.decode() if isinstance(checksum, bytes) else checksum for name, checksum in rows}
+
+
+def _wait_for_mutations(client: Client) -> None:
+    """Wait until what the statement set going in the background is done: the next one may take away what it reads.
+
+    Raises MutationFailed, ClickHouseUnavailable, ClickHouseError.
+    """
+    while True:
+        try:
+            failures = client.query(
+                "SELECT latest_fail_reason FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"
+            ).result_rows
+        except Exception as error:
+            raise classify(error, reading=False) from error
+        if not failures:
+            return
+        [reason] = failures[0]
+        if reason:
+            raise MutationFailed(f"ClickHouse could not change what is stored, and goes on trying: {reason}")
+        time.sleep(MUTATION_PAUSE_SECONDS)
 
 
 def _command(client: Client, sql: str, **parameters: object) -> None:

@@ -1,4 +1,4 @@
-"""Storing the month: ClickHouse makes it, block after block into `spans`, so that all views run as in ingest."""
+"""Storing the month: ClickHouse makes it, block after block into `mapped_spans`, so that all views run as in ingest."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -148,5 +148,5 @@ def bound(fleet: Sequence[Pod], *, seed: int, until_ns: int) -> dict[str, Any]:
 
 
 def encoded(strings: Sequence[str]) -> bytes:
-    """Return an array as `spans.attributes_encoded` has it: a letter and the OTLP protobuf."""
+    """Return an array as `mapped_spans.attributes_encoded` has it: a letter and the OTLP protobuf."""
     return b"a" + ArrayValue(values=[AnyValue(string_value=text) for text in strings]).SerializeToString()

@@ -2,7 +2,7 @@
 -- follows from the seed, the number of its trace and its own in it. bench/query/load.py binds the parameters:
 --   hours   (first nanosecond, nanoseconds, number of the first trace, traces) of each
 -- and fills the two tables of the database bench_query: what each step of a request is, and the pods.
-INSERT INTO spans
+INSERT INTO mapped_spans
 (
     tenant, trace_id, span_id, parent_span_id, start_time, end_time, name, kind, status, status_message,
     resource_id, service_name, service_version, environment, host, pod, pid, scope_name, scope_version,

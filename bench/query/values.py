@@ -59,8 +59,12 @@ def _of_tenant(client: Client, tenant: str, key: str, seed: int) -> TenantValues
         """
         SELECT
             lower(hex(trace_id)) AS trace_id, service_name, environment, name, model_name,
-            gpus.resource_uuid[1] AS resource_uuid, gpus.physical_uuid[1] AS physical_uuid, gpus.node_id[1] AS node_id,
-            mapFilter((key, value) -> length(value) < {long:UInt64}, attributes_string) AS attributes
+            gpus.resource_uuid[1] AS resource_uuid,
+            JSONExtractString(detail, 'gpus', 1, 'physical_uuid') AS physical_uuid,
+            JSONExtractString(detail, 'gpus', 1, 'node_id') AS node_id,
+            mapFilter(
+                (key, value) -> length(value) < {long:UInt64},
+                JSONExtract(detail, 'attributes_string', 'Map(String, String)')) AS attributes
         FROM spans
         WHERE tenant = {tenant:String}
             AND cityHash64({seed:UInt64}, span_id) % (

@@ -7,7 +7,10 @@ import pytest
 
 from analytics.gpu_json import Words, gpu_texts, resource_uuids
 
-READINGS = {"utilization": 87.5, "memory_used_gb": None, "clock_mhz": 1410}
+READINGS = {
+    "utilization": 87.5, "memory_used_gb": None, "memory_total_gb": None, "temperature_celsius": 61,
+    "power_watts": 412.5, "clock_mhz": 1410,
+}  # fmt: skip
 TEXTS = ("resource_uuid", "physical_uuid", "model", "vendor", "node_id", "resource_type", "user_label")
 COMPLETE = dict.fromkeys(TEXTS, "x")
 
@@ -26,6 +29,15 @@ def shown(text: bytes, words: Words | None = None) -> list[dict[str, object]]:
     (made,) = gpu_texts([text], lambda _: words or {})
     value: list[dict[str, object]] = json.loads(made)
     return value
+
+
+def test_a_reading_that_was_not_sent_is_null() -> None:
+    sent = {**COMPLETE, "utilization": 40.25, "clock_mhz": 1410}
+    text = json.dumps([sent, {**COMPLETE, **READINGS}], separators=(",", ":")).encode()
+    assert shown(text) == [
+        {**COMPLETE, **dict.fromkeys(READINGS), "utilization": 40.25, "clock_mhz": 1410},
+        {**COMPLETE, **READINGS},
+    ]
 
 
 def test_what_is_complete_is_passed_on_unread_and_nobody_is_asked() -> None:

@@ -15,19 +15,22 @@ from tests.conftest import Ingest
 from tests.otlp import MILLISECOND_NS, gpu, request, span
 
 DOCS = Path(__file__).parents[2] / "docs" / "conventions.md"
-MAPPING = SCHEMA_DIR / "0055_otlp_to_spans.sql"
+MAPPING = SCHEMA_DIR / "0077_otlp_to_mapped_spans.sql"
+
+pytestmark = pytest.mark.usefixtures("kept_mapped_spans")
 
 MIG = "MIG-2c7b4b7e-8e5a-5f0e-9f0b-2d1f6f0a9c11"
 CARD = "GPU-5f3c2a1e-0b7d-4c1e-8a55-6f1d2e3c4b5a"
 
 
 def columns_of(ingest: Ingest, clickhouse: Client, attributes: dict[str, object], **fields: Any) -> dict[str, Any]:
-    """Send one span with these attributes and return its row."""
+    """Send one span with these attributes and return its row of `mapped_spans`."""
     resource = fields.pop("resource", None)
     sent = span(attributes=attributes, **fields)
     ingest(request(sent, resource=resource))
     rows = clickhouse.query(
-        "SELECT * FROM spans WHERE span_id = unhex({span_id:String})", parameters={"span_id": sent.span_id.hex()}
+        "SELECT * FROM kept_mapped_spans WHERE span_id = unhex({span_id:String})",
+        parameters={"span_id": sent.span_id.hex()},
     )
     [row] = rows.named_results()
     return row
@@ -357,7 +360,7 @@ def test_gpus_without_end_do_not_exhaust_clickhouse(ingest: Ingest, clickhouse: 
     fields = ("utilization", "power_watts", "clock_mhz")
     many = span(attributes={f"gpu.{number}.{field}": 1 for number in range(600) for field in fields})
     ingest(*(request(*[many] * 100, scope=("tests", str(number))) for number in range(13)))
-    assert clickhouse.query("SELECT count(), max(length(gpus.model)) FROM spans").result_rows == [(1300, 100)]
+    assert clickhouse.query("SELECT count(), max(length(gpus.utilization)) FROM spans").result_rows == [(1300, 100)]
 
 
 def test_a_gpu_without_a_name_counts_nowhere(ingest: Ingest, clickhouse: Client) -> None:
@@ -400,9 +403,9 @@ def test_the_mapping_and_the_docs_name_the_same_keys() -> None:
     assert {key for _, key in ALL_KEYS} <= in_mapping
 
 
-def test_each_documented_column_is_a_column_of_spans(clickhouse: Client) -> None:
+def test_each_documented_column_is_a_column_of_mapped_spans(clickhouse: Client) -> None:
     columns = {
-        name for (name,) in clickhouse.query("SELECT name FROM system.columns WHERE table = 'spans'").result_rows
+        name for (name,) in clickhouse.query("SELECT name FROM system.columns WHERE table = 'mapped_spans'").result_rows
     }
     documented = set(re.findall(r"^\| `([a-z_]+)`", DOCS.read_text(), flags=re.MULTILINE))
     assert {name for name in documented if name not in FULL} <= columns

@@ -93,7 +93,9 @@ def test_a_batch_that_is_written_by_two_at_once_is_stored_once(clickhouse: Clien
     assert stored(clickhouse) == ONCE
 
 
-@pytest.mark.parametrize("missed", ["spans_to_traces", "gpu_attributions_to_gpu_metrics"])
+@pytest.mark.parametrize(
+    "missed", ["mapped_spans_to_traces", "mapped_spans_to_spans", "gpu_attributions_to_gpu_metrics"]
+)
 def test_a_batch_that_reached_only_some_tables_is_completed(clickhouse: Client, batch_id: str, missed: str) -> None:
     frames = SealedBatches(connect()).claim(batch_id)
     assert frames

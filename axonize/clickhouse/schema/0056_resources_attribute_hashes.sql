@@ -1,4 +1,4 @@
--- attr.KEY=VALUE: as in `spans`, 0064; resources are few, so they are hashed when they are asked for.
+-- attr.KEY=VALUE: as in `spans`, 0076; resources are few, so they are hashed when they are asked for.
 ALTER TABLE resources
     ADD COLUMN IF NOT EXISTS attribute_hashes Array(UInt64) ALIAS arrayConcat(
         arrayMap((key, value) -> cityHash64(key, value), mapKeys(attributes_string), mapValues(attributes_string)),

@@ -34,5 +34,5 @@ class Command(BaseCommand):
                     applied += 1
                 if not applied:
                     self.stdout.write("ClickHouse has the schema of this version.")
-        except (ClickHouseError, migrator.SchemaChanged) as error:
+        except (ClickHouseError, migrator.SchemaChanged, migrator.MutationFailed) as error:
             raise CommandError(str(error)) from error

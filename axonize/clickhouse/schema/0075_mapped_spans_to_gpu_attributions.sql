@@ -1,5 +1,5 @@
--- In place of 0013's, with is_first_of_span. NVML answers zero to everything for a MIG slice: five zeros in one snapshot are no readings but "unknown".
-CREATE OR REPLACE MATERIALIZED VIEW spans_to_gpu_attributions TO gpu_attributions AS
+-- One row for each GPU that a span names. NVML answers zero to everything for a MIG slice: five zeros in one snapshot are no readings but "unknown".
+CREATE MATERIALIZED VIEW IF NOT EXISTS mapped_spans_to_gpu_attributions TO gpu_attributions AS
 SELECT
     tenant, resource_uuid, physical_uuid, node_id, user_label, host AS hostname, pod, ifNull(pid, 0) AS process_id,
     model, vendor, resource_type, trace_id, start_time AS span_start_time, end_time AS time,
@@ -20,7 +20,7 @@ FROM
             sent_utilization = 0 AND sent_memory_used_gb = 0 AND sent_temperature_celsius = 0
                 AND sent_power_watts = 0 AND sent_clock_mhz = 0,
             false) AS unknown
-    FROM spans
+    FROM mapped_spans
     ARRAY JOIN
         `gpus.resource_uuid` AS resource_uuid,
         `gpus.physical_uuid` AS physical_uuid,

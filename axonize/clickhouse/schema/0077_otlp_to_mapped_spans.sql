@@ -1,13 +1,11 @@
--- The mapping, in place of 0032's: one OTLP span to one row of `spans`. docs/conventions.md holds the table of keys that it
+-- The mapping, in place of 0032's: one OTLP span to one row of `mapped_spans`. docs/conventions.md holds the table of keys that it
 -- implements; a test keeps the two equal. Each attribute is looked at once: its key has a slot, its value becomes what the slot
 -- takes, and a column finds its value by slot. Looking up each key for itself cost twice as much to run, and to plan.
 --   field * 100 + rank of the key   a column: fields 1 to 9 are texts, 20 to 29 integers, 30 to 39 numbers
 --   1000 + N * 10 + field           a text of gpu.N, fields 1 to 7
 --   4000 + N * 10 + field           a reading of gpu.N, fields 1 to 6
 --   0                               any other key
--- It replaces the view, for after MODIFY QUERY a view's deduplication tokens are others until ClickHouse starts again, and a batch
--- written again after that would be there twice.
-CREATE OR REPLACE MATERIALIZED VIEW otlp_to_spans TO spans AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS otlp_to_mapped_spans TO mapped_spans AS
 WITH
     -- Where a column's value is: under the first of its keys that has a usable one, else at one that has none.
     field -> indexOf(usable, columns[indexOf(fields, field)]) AS at,

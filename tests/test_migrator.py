@@ -99,7 +99,7 @@ def test_a_file_may_take_away_what_the_one_before_reads_in_the_background(databa
         schema_dir,
         *STORED,
         "ALTER TABLE stored ADD COLUMN IF NOT EXISTS twice Int64 DEFAULT 2 * n + sleepEachRow(0.005)",
-        "ALTER TABLE stored MATERIALIZE COLUMN twice",
+        "ALTER TABLE stored MATERIALIZE COLUMN twice SETTINGS mutations_sync = 0",
         "ALTER TABLE stored MODIFY COLUMN twice DEFAULT 0",
     )
     list(migrator.migrate(schema_dir))
@@ -111,7 +111,7 @@ def test_a_change_that_fails_in_the_background_is_told(database: Client, schema_
         schema_dir,
         *STORED,
         "ALTER TABLE stored ADD COLUMN IF NOT EXISTS twice Int64 DEFAULT throwIf(n = 7, 'seven')",
-        "ALTER TABLE stored MATERIALIZE COLUMN twice",
+        "ALTER TABLE stored MATERIALIZE COLUMN twice SETTINGS mutations_sync = 0",
     )
     with pytest.raises(migrator.MutationFailed, match="seven"):
         list(migrator.migrate(schema_dir))

@@ -84,7 +84,7 @@ OTLP_MAX_REQUEST_BYTES = env.int("AXONIZE_OTLP_MAX_REQUEST_BYTES", 16 * 1024 * 1
 QUEUE_MAX_BYTES = env.int("AXONIZE_QUEUE_MAX_BYTES", 512 * 1024 * 1024, validate=POSITIVE)
 BATCH_MAX_SPANS = env.int("AXONIZE_BATCH_MAX_SPANS", 50_000, validate=POSITIVE)
 BATCH_MAX_BYTES = env.int("AXONIZE_BATCH_MAX_BYTES", 64 * 1024 * 1024, validate=POSITIVE)
-BATCH_MAX_AGE_MS = env.int("AXONIZE_BATCH_MAX_AGE_MS", 500, validate=POSITIVE)
+BATCH_MAX_AGE_MS = env.int("AXONIZE_BATCH_MAX_AGE_MS", 800, validate=POSITIVE)
 # Of each API key that has no limit of its own; 0 is none
 SPANS_PER_SECOND = env.int("AXONIZE_SPANS_PER_SECOND", 0, validate=validate.Range(min=0))
 # ClickHouse keeps 30 days (TTL of its tables); what it would drop at once must be refused instead

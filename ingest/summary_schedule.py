@@ -27,9 +27,10 @@ RESTING = PREFIX + "summaries:resting"
 MARGIN_MS = 1_000
 # ClickHouse forgets after two hours which traces were written to (schema/0042); what is due for longer is all there is.
 FEED_KEPT_MS = 7_000_000
-# Of a run's time, ten times as long is left to everything else; what is written meanwhile waits for the next one.
+# Of a run's time, a few times as long is left to everything else, up to where lists would show new spans too late; what
+# is written meanwhile waits for the next run.
 REST_FACTOR = 10
-SHORTEST_REST_MS = 100
+SHORTEST_REST_MS, LONGEST_REST_MS = 100, 500
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def keep_up(client: redis.Redis) -> bool:
             summarize_changes(of_last_ms=_now_ms(client) - int(due[0][1]) + MARGIN_MS)
             client.zrem(DUE, *(entry[0] for entry in due))
         took_ms = int((time.monotonic() - began) * 1000)
-        client.set(RESTING, 1, px=max(SHORTEST_REST_MS, REST_FACTOR * took_ms))
+        client.set(RESTING, 1, px=min(max(SHORTEST_REST_MS, REST_FACTOR * took_ms), LONGEST_REST_MS))
         return True
     finally:
         _give_back(lock)

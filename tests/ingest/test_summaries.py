@@ -143,6 +143,14 @@ def test_after_a_run_the_next_one_rests_first(clickhouse: Client, queue: redis.R
     assert keep_up(queue)
 
 
+def test_however_long_a_run_took_lists_wait_no_longer_for_the_next(
+    queue: redis.Redis, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summary_schedule, "REST_FACTOR", 1_000_000)
+    ingest(request(span()))
+    assert 0 < queue.pttl(RESTING) <= 500
+
+
 def test_one_worker_at_a_time_summarizes(queue: redis.Redis, clickhouse: Client) -> None:  # noqa: ARG001  emptied
     with queue.lock(summary_schedule.LOCK, timeout=10):
         assert not keep_up(queue)

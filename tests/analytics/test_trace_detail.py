@@ -33,6 +33,42 @@ def only_span(get: Get) -> dict[str, Any]:
     return root
 
 
+LIKE_OUR_TEXT = (
+    '},"attributes_int":{',
+    '],"attributes_string":{"a":"b"',
+    '"},"gpus":[{"resource_uuid":"x"}],"events":[',
+    ',"scope":{',
+    '"pid":null,',
+    "attributes_int",
+    "}}",
+    ':""',
+    "\x1e\x1f",
+    '\\"',
+)
+
+
+def test_texts_that_look_like_what_is_stored_come_back_as_they_were(ingest: Ingest, get: Get) -> None:
+    attributes: dict[str, object] = dict(zip(LIKE_OUR_TEXT, reversed(LIKE_OUR_TEXT), strict=True))
+    attributes |= {f"{text} {number}": number for number, text in enumerate(LIKE_OUR_TEXT)}
+    attributes |= {f"list {text}": [text] for text in LIKE_OUR_TEXT}
+    for text in LIKE_OUR_TEXT:
+        sent = span(
+            attributes=attributes | gpu(0, resource_uuid=text, user_label=text) | {"gen_ai.response.id": text},
+            status=ERROR,
+            message=text,
+            events=[Span.Event(name=text, attributes=key_values({text: text}))],
+            trace_state=text,
+        )
+        ingest(request(sent, scope=(text, text)))
+        (shown,) = get(f"/traces/{sent.trace_id.hex()}")["spans"]
+        assert shown["attributes"] == attributes | {"gen_ai.response.id": text}
+        assert (shown["request_id"], shown["error_message"], shown["trace_state"]) == (text, text, text)
+        assert (shown["gpus"][0]["resource_uuid"], shown["gpus"][0]["user_label"]) == (text, text)
+        assert [(event["name"], event["attributes"]) for event in shown["events"]] == [(text, {text: text})]
+        assert shown["scope"] == {"name": text, "version": text}
+        assert "pid" not in shown
+
+
 def test_a_bare_span_has_the_fields_that_it_must(ingest: Ingest, get: Get) -> None:
     ingest(
         request(

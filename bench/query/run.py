@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench.chaos import queued
+from bench.chaos.stack import wait
 from bench.query.asking import Clients, Question, clients
 from bench.query.costs import cost
 from bench.query.endpoints import ENDPOINTS
@@ -20,6 +21,7 @@ from bench.query.values import draw, with_live_traces
 MIXED = "mixed"
 WARM_UP_QUESTIONS, WARM_UP_SECONDS = 30, 3.0
 ARRIVING_BEFORE_SECONDS = 15.0
+CAUGHT_UP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,13 @@ def _phases(server: Server, plan: Plan, asking: Clients, say: Say) -> Iterator[t
         else:
             say(f"{name}: the server does not have it")
             continue
-        yield _asked(name, questions, plan, asking, say), questions
+        yield _asked(server, name, questions, plan, asking, say), questions
 
 
-def _asked(name: str, questions: Sequence[Question], plan: Plan, asking: Clients, say: Say) -> Row:
+def _asked(server: Server, name: str, questions: Sequence[Question], plan: Plan, asking: Clients, say: Say) -> Row:
     asking.flat_out(questions[:WARM_UP_QUESTIONS], seconds=WARM_UP_SECONDS)
+    # Questions go first, so asking at full speed leaves batches unwritten; a steady rate begins when they are not.
+    wait(lambda: queued.depth(server.stack).sealed_batches <= 1, CAUGHT_UP_SECONDS, poll_seconds=0.5)
     endpoint = ENDPOINTS.get(name)
     rate = endpoint.rate if endpoint and endpoint.rate else plan.rate
     paced = asking.paced(questions, rate=rate, seconds=plan.seconds, seed=plan.seed)

@@ -6,7 +6,6 @@ Every step is one script, so it happens whole or not at all, and a batch's conte
 `sealed` holds, for each sealed batch, the time from which nobody is at work on it and the rescue may hand it out again.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,6 +16,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from ingest.offers import Offer, Offers, Outcome
 from ingest.queue_steps import CLAIM, DISCARD, FULL, OFFER, RELEASE, RESCUE, SEAL_AGED, TOO_FAST
 from ingest.refusals import QueueUnavailable, RateExceeded
 
@@ -25,7 +25,7 @@ SEEN_SECONDS = 600  # how long a request's digest is remembered: longer than any
 SEALED_GRACE_MS = 30_000  # how long after its sealing a batch is taken to be on its way to a worker
 LEASE_MS = 60_000  # how long a writer has a batch for itself: longer than WRITE_TIMEOUT_SECONDS
 SOCKET_TIMEOUT_SECONDS = 5
-RECEIVER_CONNECTIONS = 16
+RECEIVER_CONNECTIONS = 2  # one for offers and one for sealing
 # Attributes, events and links of a batch: with BATCH_MAX_SPANS and BATCH_MAX_BYTES what bounds the memory of an insert.
 BATCH_MAX_VALUES = 2_500_000
 RATE_BURST_MS = 5_000  # a key may be so far ahead of its rate: batches come in bursts
@@ -46,8 +46,7 @@ class OpenBatch:
         self._offer = client.register_script(OFFER)
         self._seal_aged = client.register_script(SEAL_AGED)
         self._receiver = receiver
-        # The pool gives a connection to whoever asks in the right moment; this to who has waited longest.
-        self._turn = asyncio.Semaphore(RECEIVER_CONNECTIONS)
+        self._offers = Offers(self._append)
 
     async def offer(
         self,
@@ -63,39 +62,40 @@ class OpenBatch:
     ) -> str:
         """Append a frame unless the same request was taken before; return `batch_id` if that sealed the batch, else ''.
 
-        Args:
-            frame: the request, as ingest.intake encloses it.
-            digest: what tells the request from others.
-            spans: how many it holds.
-            raw_bytes: its size before compression.
-            values: attributes, events and links in it.
-            batch_id: the name that the batch gets should this seal it.
-            key_id: whose rate it counts against.
-            spans_per_second: that rate; 0 is no limit.
+        The arguments are those of ingest.offers.Offer.
 
         Raises:
             QueueUnavailable: nothing was appended, or nobody knows; the same request may be offered again.
             RateExceeded: nothing was appended.
 
         """
-        arguments: list[str | bytes | int] = [
-            PREFIX, self._receiver, batch_id, digest, frame, spans, raw_bytes, values,
-            settings.QUEUE_MAX_BYTES, settings.BATCH_MAX_SPANS, settings.BATCH_MAX_BYTES, BATCH_MAX_VALUES,
-            SEEN_SECONDS, SEALED_GRACE_MS, key_id, spans_per_second, RATE_BURST_MS,
-        ]  # fmt: skip
+        offer = Offer(frame, digest, spans, raw_bytes, values, batch_id, key_id, spans_per_second)
         try:
-            async with self._turn:
-                outcome, sealed, wait_ms = cast(tuple[int, bytes, int], await self._offer(args=arguments))
+            outcome = await self._offers.make(offer)
         except redis.RedisError as error:
             raise QueueUnavailable("The queue is not reachable. Send the same request again.") from error
-        if outcome == FULL:
+        if outcome.code == FULL:
             raise QueueUnavailable("The queue is full. Send the same request again, later.")
-        if outcome == TOO_FAST:
+        if outcome.code == TOO_FAST:
             raise RateExceeded(
                 f"This API key may send {spans_per_second} spans a second, and sent more. Send the same request later.",
-                retry_after_seconds=wait_ms / 1000,
+                retry_after_seconds=outcome.wait_ms / 1000,
             )
-        return sealed.decode()
+        return outcome.sealed
+
+    async def _append(self, offers: Sequence[Offer]) -> Sequence[Outcome]:
+        """Make some offers in one step. Raises redis.RedisError."""
+        arguments: list[str | bytes | int] = [
+            PREFIX, self._receiver, settings.QUEUE_MAX_BYTES, settings.BATCH_MAX_SPANS, settings.BATCH_MAX_BYTES,
+            BATCH_MAX_VALUES, SEEN_SECONDS, SEALED_GRACE_MS, RATE_BURST_MS,
+        ]  # fmt: skip
+        for offer in offers:
+            arguments += [
+                offer.batch_id, offer.digest, offer.frame, offer.spans, offer.raw_bytes, offer.values,
+                offer.key_id, offer.spans_per_second,
+            ]  # fmt: skip
+        answers = cast(list[tuple[int, bytes, int]], await self._offer(args=arguments))
+        return [Outcome(code, sealed.decode(), wait_ms) for code, sealed, wait_ms in answers]
 
     async def seal(self, *, batch_id: str, min_age_ms: int) -> bool:
         """Seal the open batch as `batch_id` if it is at least so old; tell whether it was. Raises QueueUnavailable."""
@@ -152,13 +152,13 @@ def connect() -> redis.Redis:
 
 
 def connect_async() -> redis.asyncio.Redis:
-    """Return an asyncio client of the server that REDIS_URL names; offers beyond its connections wait for one.
+    """Return an asyncio client of the server that REDIS_URL names.
 
     It tries twice, at once: the offer of a request can be repeated, for its digest is remembered with it.
     """
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         settings.REDIS_URL,
-        max_connections=RECEIVER_CONNECTIONS + 1,  # one for sealing
+        max_connections=RECEIVER_CONNECTIONS,
         timeout=SOCKET_TIMEOUT_SECONDS,
         **_options(redis.asyncio.retry.Retry(NoBackoff(), 1)),
     )

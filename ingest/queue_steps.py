@@ -22,47 +22,65 @@ end
 """
 )
 
-# Remember the request and append it, then seal the batch if it has its size. Answers {outcome, sealed batch or '',
-# milliseconds to wait}. A key's rate is kept as the time up to which what it sent fills it ("virtual scheduling").
+# Of each offer: remember the request and append it, then seal the batch if it has its size. Answers, for each,
+# {outcome, sealed batch or '', milliseconds to wait}. A key's rate is kept as the time up to which what it sent fills
+# it ("virtual scheduling").
 OFFER = (
     SEAL
     + """
-local prefix, receiver, batch, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local frame, spans, raw_bytes, values = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local queue_max_bytes = tonumber(ARGV[9])
-local batch_max_spans, batch_max_bytes, batch_max_values = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local seen_seconds, grace_ms = tonumber(ARGV[13]), tonumber(ARGV[14])
-local key_id, spans_per_second, burst_ms = ARGV[15], tonumber(ARGV[16]), tonumber(ARGV[17])
-if redis.call('EXISTS', prefix .. 'seen:' .. digest) == 1 then
-    return {0, '', 0}
-end
-if tonumber(redis.call('GET', prefix .. 'queued_bytes') or '0') + #frame > queue_max_bytes then
-    return {-1, '', 0}
-end
-if spans_per_second > 0 then
+local prefix, receiver = ARGV[1], ARGV[2]
+local queue_max_bytes = tonumber(ARGV[3])
+local batch_max_spans, batch_max_bytes, batch_max_values = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local seen_seconds, grace_ms, burst_ms = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
+local open, about = prefix .. 'open:' .. receiver, prefix .. 'open:' .. receiver .. ':about'
+
+local function wait_ms(key_id, spans, spans_per_second)
     local now = now_ms()
     local filled_until_ms = math.max(now, tonumber(redis.call('GET', prefix .. 'rate:' .. key_id) or '0'))
     if filled_until_ms - now > burst_ms then
-        return {-2, '', math.ceil(filled_until_ms - now - burst_ms)}
+        return math.ceil(filled_until_ms - now - burst_ms)
     end
     filled_until_ms = filled_until_ms + spans * 1000 / spans_per_second
     redis.call('SET', prefix .. 'rate:' .. key_id, string.format('%.3f', filled_until_ms),
         'PX', math.ceil(filled_until_ms - now) + 1)
+    return 0
 end
-local about = prefix .. 'open:' .. receiver .. ':about'
-if redis.call('APPEND', prefix .. 'open:' .. receiver, frame) == #frame then
-    redis.call('ZADD', prefix .. 'open', now_ms(), receiver)
+
+local function offer(batch, digest, frame, spans, raw_bytes, values, key_id, spans_per_second)
+    if redis.call('EXISTS', prefix .. 'seen:' .. digest) == 1 then
+        return {0, '', 0}
+    end
+    if tonumber(redis.call('GET', prefix .. 'queued_bytes') or '0') + #frame > queue_max_bytes then
+        return {-1, '', 0}
+    end
+    if spans_per_second > 0 then
+        local wait = wait_ms(key_id, spans, spans_per_second)
+        if wait > 0 then
+            return {-2, '', wait}
+        end
+    end
+    if redis.call('APPEND', open, frame) == #frame then
+        redis.call('ZADD', prefix .. 'open', now_ms(), receiver)
+    end
+    redis.call('SET', prefix .. 'seen:' .. digest, '1', 'EX', seen_seconds)
+    redis.call('INCRBY', prefix .. 'queued_bytes', #frame)
+    local spans_now = redis.call('HINCRBY', about, 'spans', spans)
+    local bytes_now = redis.call('HINCRBY', about, 'raw_bytes', raw_bytes)
+    local values_now = redis.call('HINCRBY', about, 'values', values)
+    if spans_now >= batch_max_spans or bytes_now >= batch_max_bytes or values_now >= batch_max_values then
+        seal(prefix, receiver, batch, grace_ms)
+        return {1, batch, 0}
+    end
+    return {1, '', 0}
 end
-redis.call('SET', prefix .. 'seen:' .. digest, '1', 'EX', seen_seconds)
-redis.call('INCRBY', prefix .. 'queued_bytes', #frame)
-local spans_now = redis.call('HINCRBY', about, 'spans', spans)
-local bytes_now = redis.call('HINCRBY', about, 'raw_bytes', raw_bytes)
-local values_now = redis.call('HINCRBY', about, 'values', values)
-if spans_now >= batch_max_spans or bytes_now >= batch_max_bytes or values_now >= batch_max_values then
-    seal(prefix, receiver, batch, grace_ms)
-    return {1, batch, 0}
+
+local outcomes = {}
+for at = 10, #ARGV, 8 do
+    outcomes[#outcomes + 1] = offer(
+        ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]),
+        ARGV[at + 6], tonumber(ARGV[at + 7]))
 end
-return {1, '', 0}
+return outcomes
 """
 )
 

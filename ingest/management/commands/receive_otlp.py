@@ -1,9 +1,9 @@
 """`manage.py receive_otlp`: receive spans over OTLP until told to stop."""
 
-import asyncio
 from argparse import ArgumentParser
 from typing import Any
 
+import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
@@ -23,6 +23,6 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             require_safe(bind=options["bind"])
-            asyncio.run(receive(bind=options["bind"], grpc_port=options["grpc_port"], http_port=options["http_port"]))
+            uvloop.run(receive(bind=options["bind"], grpc_port=options["grpc_port"], http_port=options["http_port"]))
         except (PortTaken, StartRefused) as error:
             raise CommandError(str(error)) from error

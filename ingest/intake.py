@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from backports import zstd
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from ingest.outline import (
     MOST_FIELDS,
@@ -19,6 +20,7 @@ from ingest.outline import (
     RESOURCE_FIELDS,
     SCOPE_FIELDS,
     SPAN_FIELDS,
+    UNCOUNTED_BYTES,
     Fields,
     RequestOutline,
     ResourceSpansOutline,
@@ -38,6 +40,7 @@ MAX_ATTRIBUTES = 4096  # of a span; OpenTelemetry's SDKs stop at 128 unless told
 SHARED_BYTES_FREE = 4096
 MAX_SHARED_BYTES = 64 * 1024 * 1024
 ZSTD_LEVEL = 1
+DIGEST_BYTES = 16
 LARGE_BYTES = 1024 * 1024
 
 _thread = threading.local()
@@ -143,8 +146,7 @@ def _examine_scope_spans(body: bytes, shared_bytes: int, earliest_ns: int, lates
         shared_bytes += len(scope)
     shared_bytes = max(0, shared_bytes - SHARED_BYTES_FREE)
     refused = []
-    for at, span_body in enumerate(scope_spans.spans):
-        span = _parsed(Span, span_body, SPAN_FIELDS)
+    for at, span in enumerate(_spans(body, scope_spans.spans)):
         attributes = len(span.attributes)
         if attributes > MAX_ATTRIBUTES:
             reason = f"a span may have at most {MAX_ATTRIBUTES} attributes"
@@ -164,6 +166,13 @@ def _examine_scope_spans(body: bytes, shared_bytes: int, earliest_ns: int, lates
     return scope_spans.SerializeToString() if refused else body
 
 
+def _spans(body: bytes, span_bodies: Sequence[bytes]) -> Iterable[Span]:
+    """Return the spans of a ScopeSpans message, at once where that takes little memory. Raises as `_parsed` does."""
+    if len(body) <= UNCOUNTED_BYTES:
+        return ScopeSpans.FromString(body).spans
+    return (_parsed(Span, span_body, SPAN_FIELDS) for span_body in span_bodies)
+
+
 def _parsed(message_class: Any, body: bytes, fields: Fields) -> Any:
     """Return a message of the outline's end. Raises DecodeError, MalformedRequest."""
     if unfolds_too_far(body, fields, most=MOST_FIELDS):
@@ -173,10 +182,12 @@ def _parsed(message_class: Any, body: bytes, fields: Fields) -> Any:
 
 def fault_of(span: Span, earliest_ns: int, latest_ns: int) -> str:
     """Return why a span can't be stored, in words for whoever sent it, or '' where it can."""
+    # Each name once: in Python a field of a message takes longer than what is asked of it.
     start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
-    if len(span.trace_id) != len(NO_TRACE_ID) or span.trace_id == NO_TRACE_ID:
+    trace_id, span_id = span.trace_id, span.span_id
+    if len(trace_id) != len(NO_TRACE_ID) or trace_id == NO_TRACE_ID:
         return "trace_id must be 16 bytes, not all zero"
-    if len(span.span_id) != len(NO_SPAN_ID) or span.span_id == NO_SPAN_ID:
+    if len(span_id) != len(NO_SPAN_ID) or span_id == NO_SPAN_ID:
         return "span_id must be 8 bytes, not all zero"
     if len(span.parent_span_id) not in (0, len(NO_SPAN_ID)):
         return "parent_span_id must be empty or 8 bytes"
@@ -195,9 +206,9 @@ def fault_of(span: Span, earliest_ns: int, latest_ns: int) -> str:
 
 def digest_of(body: bytes, tenant: str) -> bytes:
     """Return 16 bytes that are the same only for the same bytes of the same tenant."""
-    digest = hashlib.blake2b(tenant.encode() + b"\0", digest_size=16)
+    digest = hashlib.sha256(tenant.encode() + b"\0", usedforsecurity=False)
     digest.update(body)
-    return digest.digest()
+    return digest.digest()[:DIGEST_BYTES]
 
 
 def enclose(request: bytes, tenant: str) -> tuple[bytes, int]:

@@ -19,95 +19,89 @@ TIMEOUT_SECONDS: Final = 60
 _SUMMARIZE: Final = """
 INSERT INTO trace_updates
 SELECT
-    tenant, start_time, trace_id, version,
-    sum(rows.weight) AS weight,
-    any(rows.written_at) AS written_at,
-    any(rows.end_time) AS end_time,
-    any(rows.duration_ns) AS duration_ns,
-    any(rows.status) AS status,
-    any(rows.span_count) AS span_count,
-    any(rows.error_count) AS error_count,
-    any(rows.shape) AS shape,
-    any(rows.flow) AS flow,
-    any(rows.service_name) AS service_name,
-    any(rows.environment) AS environment,
-    any(rows.root_span_name) AS root_span_name,
-    any(rows.models) AS models,
-    any(rows.gpu_count) AS gpu_count,
-    any(rows.gpu_time_ns) AS gpu_time_ns,
-    any(rows.tokens_input) AS tokens_input,
-    any(rows.tokens_output) AS tokens_output,
-    any(rows.cost_usd) AS cost_usd,
-    any(rows.facets) AS facets,
-    any(rows.operations) AS operations,
+    tenant, start_time, trace_id, version, total AS weight, written_at, end_time, duration_ns, status, span_count,
+    error_count, shape, flow, service_name, environment, root_span_name, models, gpu_count, gpu_time_ns, tokens_input,
+    tokens_output, cost_usd, facets, operations,
     fromUnixTimestamp64Milli({run_ms:Int64}, 'UTC') AS run
 FROM
 (
     SELECT
-        tenant, start_time, trace_id,
-        sipHash64(
-            tenant, trace_id, start_time, end_time, span_count, error_count, root, models, gpu_count, gpu_time_ns,
-            tokens_input, tokens_output, ifNull(cost_usd, -1), facets) AS version,
-        toInt64(1) AS weight,
-        fromUnixTimestamp64Milli({run_ms:Int64}, 'UTC') AS written_at,
-        end_time,
-        toUInt64(toUnixTimestamp64Nano(end_time) - toUnixTimestamp64Nano(start_time)) AS duration_ns,
-        multiIf(error_count > 0, 'error', root.status = 1, 'ok', 'unset') AS status,
-        span_count, error_count,
-        sipHash64(facets) AS shape,
-        sipHash64(operations) AS flow,
-        root.service_name AS service_name,
-        root.environment AS environment,
-        root.name AS root_span_name,
-        models,
-        gpu_count,
-        arrayFold(
-            (union, interval) -> if(
-                interval.resource = union.2,
-                (
-                    union.1 + greatest(0, interval.end_ns - greatest(union.3, interval.start_ns)),
-                    interval.resource,
-                    greatest(union.3, interval.end_ns)
-                ),
-                (union.1 + interval.end_ns - interval.start_ns, interval.resource, interval.end_ns)),
-            intervals,
-            (toInt64(0), toUInt64(0), toInt64(0))).1 AS gpu_time_ns,
-        tokens_input, tokens_output, cost_usd, facets, operations
+        *,
+        sum(weight) OVER same AS total,
+        -- the one with its facets, where what is there by now has the same version as what was there before
+        row_number() OVER same AS number
     FROM
     (
         SELECT
-            tenant, trace_id,
-            min(traces.start_time) AS start_time,
-            max(traces.end_time) AS end_time,
-            sum(traces.span_count) AS span_count,
-            sum(traces.error_count) AS error_count,
-            argMinMerge(first) AS root,
-            arraySort(groupUniqArrayArray(traces.models)) AS models,
-            length(arrayFilter(uuid -> uuid != '', groupUniqArrayArray(resource_uuids))) AS gpu_count,
-            arraySort(arrayFilter(
-                interval -> interval.resource != sipHash64(''),
-                groupArrayArray(gpu_intervals))) AS intervals,
-            sum(traces.tokens_input) AS tokens_input,
-            sum(traces.tokens_output) AS tokens_output,
-            sum(traces.cost_usd) AS cost_usd,
-            arraySort(groupUniqArrayArray(traces.facets)) AS facets,
-            arraySort(groupUniqArrayArray(traces.operations)) AS operations
-        FROM traces
+            tenant, start_time, trace_id,
+            sipHash64(
+                tenant, trace_id, start_time, end_time, span_count, error_count, root, models, gpu_count, gpu_time_ns,
+                tokens_input, tokens_output, ifNull(cost_usd, -1), facets) AS version,
+            toInt64(1) AS weight,
+            fromUnixTimestamp64Milli({run_ms:Int64}, 'UTC') AS written_at,
+            end_time,
+            toUInt64(toUnixTimestamp64Nano(end_time) - toUnixTimestamp64Nano(start_time)) AS duration_ns,
+            CAST(
+                multiIf(error_count > 0, 2, root.status = 1, 1, 0),
+                'Enum8(''unset'' = 0, ''ok'' = 1, ''error'' = 2)') AS status,
+            span_count, error_count,
+            sipHash64(facets) AS shape,
+            sipHash64(operations) AS flow,
+            root.service_name AS service_name,
+            root.environment AS environment,
+            root.name AS root_span_name,
+            models,
+            length(arrayDistinct(intervals.resource)) AS gpu_count,
+            arrayFold(
+                (union, interval) -> if(
+                    interval.resource = union.2,
+                    (
+                        union.1 + greatest(0, interval.end_ns - greatest(union.3, interval.start_ns)),
+                        interval.resource,
+                        greatest(union.3, interval.end_ns)
+                    ),
+                    (union.1 + interval.end_ns - interval.start_ns, interval.resource, interval.end_ns)),
+                intervals,
+                (toInt64(0), toUInt64(0), toInt64(0))).1 AS gpu_time_ns,
+            tokens_input, tokens_output, cost_usd, facets, operations
+        FROM
+        (
+            SELECT
+                tenant, trace_id,
+                min(traces.start_time) AS start_time,
+                max(traces.end_time) AS end_time,
+                sum(traces.span_count) AS span_count,
+                sum(traces.error_count) AS error_count,
+                argMinMerge(first) AS root,
+                arraySort(groupUniqArrayArray(traces.models)) AS models,
+                arraySort(arrayFilter(
+                    interval -> interval.resource != sipHash64(''),
+                    groupArrayArray(gpu_intervals))) AS intervals,
+                sum(traces.tokens_input) AS tokens_input,
+                sum(traces.tokens_output) AS tokens_output,
+                sum(traces.cost_usd) AS cost_usd,
+                arraySort(groupUniqArrayArray(traces.facets)) AS facets,
+                arraySort(groupUniqArrayArray(traces.operations)) AS operations
+            FROM traces
+            WHERE {wanted}
+            GROUP BY tenant, trace_id
+            HAVING span_count > 0
+        )
+        UNION ALL
+        SELECT
+            tenant, start_time, trace_id, version, -trace_summaries.weight AS weight, written_at, end_time, duration_ns,
+            status, span_count, error_count, shape, flow, service_name, environment, root_span_name, models, gpu_count,
+            gpu_time_ns, tokens_input, tokens_output, cost_usd, [] AS facets, [] AS operations
+        FROM trace_summaries
         WHERE {wanted}
-        GROUP BY tenant, trace_id
-        HAVING span_count > 0
+            AND superseded_at = 0
     )
-    UNION ALL
-    SELECT
-        tenant, start_time, trace_id, version, -trace_summaries.weight AS weight, written_at, end_time, duration_ns,
-        status, span_count, error_count, shape, flow, service_name, environment, root_span_name, models, gpu_count,
-        gpu_time_ns, tokens_input, tokens_output, cost_usd, [] AS facets, [] AS operations
-    FROM trace_summaries
-    WHERE {wanted}
-        AND superseded_at = 0
-) AS rows
-GROUP BY tenant, start_time, trace_id, version
-HAVING weight != 0
+    WINDOW same AS (
+        PARTITION BY trace_id, version
+        ORDER BY empty(facets)
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+)
+WHERE total != 0 AND number = 1
 """
 _CHANGED: Final = """
 (tenant, trace_id) IN (

@@ -13,7 +13,6 @@ SELECT
             'Tuple(service_name LowCardinality(String), environment LowCardinality(String), name LowCardinality(String), status Int8)'),
         tuple(toUInt8(parent_span_id != toFixedString('', 8)), spans.start_time, span_id)) AS first,
     groupUniqArrayIf(toString(model_name), model_name != '') AS models,
-    groupUniqArrayArray(CAST(`gpus.resource_uuid`, 'Array(String)')) AS resource_uuids,
     sum(ifNull(spans.tokens_input, 0)) AS tokens_input,
     sum(ifNull(spans.tokens_output, 0)) AS tokens_output,
     sum(spans.cost_usd) AS cost_usd,

@@ -1,6 +1,6 @@
 # `make` explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos fuzz oracle bench-mapping bench-trace bench-query check format lock clean
+.PHONY: help run demo test chaos fuzz oracle bench-ingest bench-mapping bench-query bench-trace soak check format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -31,11 +31,17 @@ oracle: .venv/dev ## hold 30,000 answers of the API against a naive model, in a 
 bench-query: .venv/dev ## how fast the API answers with ten million spans stored and 10,000 a second arriving; 20 minutes
 	@$(BIN)/python -m bench.query $(ARGS)
 
+bench-ingest: .venv/dev ## how many spans a second are stored, what each takes, how soon it is acknowledged and seen; 8 minutes
+	@$(BIN)/python -m bench.ingest $(ARGS)
+
+soak: .venv/dev ## an hour of 20,000 spans a second, then too many; ARGS="--minutes 5" is shorter
+	@$(BIN)/python -m bench.ingest.soak $(ARGS)
+
 bench-trace: .venv/dev ## how fast a trace is answered, small, of 10,000 spans and 5,000 levels deep; 2 minutes
 	@$(BIN)/python -m bench.trace $(ARGS)
 
 bench-mapping: .venv/embedded ## what one batch costs in ClickHouse, in half a minute
-	@cd $${TMPDIR:-/tmp} && PYTHONPATH=$(CURDIR) $(CURDIR)/$(BIN)/python $(CURDIR)/bench/mapping.py $(ARGS)
+	@cd $${TMPDIR:-/tmp} && PYTHONPATH=$(CURDIR) $(CURDIR)/$(BIN)/python -m bench.mapping $(ARGS)
 
 check: .venv/dev ## style, types, direction of imports, OpenAPI, the production profile
 	$(BIN)/ruff format --check .

@@ -1,13 +1,14 @@
 """A span as the Axonize SDK sends it with an LLM call: 22 attributes, 13 of them of one GPU."""
 
 import random
+from collections.abc import Mapping
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
-def add_attributes(span: Span, chance: random.Random) -> None:
-    """Give a span such attributes, their values by chance."""
-    for key, value in attributes(chance).items():
+def set_attributes(span: Span, values: Mapping[str, str | int | float]) -> None:
+    """Add attributes to a span, each of the type of its value."""
+    for key, value in values.items():
         sent = span.attributes.add(key=key).value
         match value:
             case str():
@@ -19,6 +20,7 @@ def add_attributes(span: Span, chance: random.Random) -> None:
 
 
 def attributes(chance: random.Random) -> dict[str, str | int | float]:
+    """Return such attributes, their values by chance."""
     dice = chance.random
     return {
         "ai.model.name": "llama-3-70b",

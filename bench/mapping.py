@@ -16,7 +16,7 @@ import chdb
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from axonize.clickhouse.migrator import filled_in, migrations
-from bench.axonize_sdk import add_attributes
+from bench.axonize_sdk import attributes, set_attributes
 from ingest.intake import enclose
 from ingest.writer import insert_settings
 
@@ -85,7 +85,7 @@ def frame(resource_attributes: int) -> bytes:
             end_time_unix_nano=start_ns + random.randrange(10**9),  # noqa: S311  no secret
         )
         span.status.code = 1  # type: ignore[assignment]  # STATUS_CODE_OK
-        add_attributes(span, CHANCE)
+        set_attributes(span, attributes(CHANCE))
     return enclose(request.SerializeToString(), "default")[0]
 
 

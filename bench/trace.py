@@ -16,7 +16,7 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from bench.axonize_sdk import add_attributes
+from bench.axonize_sdk import attributes, set_attributes
 from bench.chaos.ports import free_ports
 from bench.chaos.stack import Stack, fetch, running, wait
 
@@ -106,7 +106,7 @@ def span(trace: Trace, number: int, start_ns: int) -> Span:
         end_time_unix_nano=start_ns + 1_000 * (trace.spans - number),
     )
     made.status.code = Status.STATUS_CODE_ERROR if CHANCE.random() < 0.01 else Status.STATUS_CODE_OK
-    add_attributes(made, CHANCE)
+    set_attributes(made, attributes(CHANCE))
     return made
 
 

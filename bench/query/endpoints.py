@@ -155,21 +155,22 @@ def registry(by: Drawing) -> tuple[str, Parameters]:
 LISTED = r'": ?\[\{"'
 COUNTED = r'"(total_traces|count|traces|spans|span_count)": ?[1-9]'
 
+# What has a number to reach comes first: what arrives meanwhile makes the last 24 hours larger than a day of the month.
 ENDPOINTS: Mapping[str, Endpoint] = {
     "trace by id": Endpoint(trace, COUNTED, 30, share=8),
-    "trace of 10,000 spans": Endpoint(large_trace, COUNTED, 300, rate=1),
-    "spans of a trace": Endpoint(trace_spans, LISTED, share=2),
     "trace list": Endpoint(traces, LISTED, 60, share=8, is_followed=True),
     "attribute search": Endpoint(attribute, LISTED, 300, share=2),
-    "spans": Endpoint(spans, LISTED, is_followed=True),
     "overview, 24 h": Endpoint(overview, COUNTED, 100, share=4),
-    "overview, 30 days": Endpoint(overview_of_month, COUNTED),
     "latency, 24 h": Endpoint(latency, COUNTED, 100, share=3),
+    "GPU metrics, 24 h": Endpoint(gpu_metrics, LISTED, 60, share=4),
+    "trace of 10,000 spans": Endpoint(large_trace, COUNTED, 300, rate=1),
+    "spans of a trace": Endpoint(trace_spans, LISTED, share=2),
+    "spans": Endpoint(spans, LISTED, is_followed=True),
+    "overview, 30 days": Endpoint(overview_of_month, COUNTED),
     "throughput, 24 h": Endpoint(throughput, COUNTED, share=2),
     "services, 24 h": Endpoint(ranking("/analytics/services"), LISTED),
     "models, 24 h": Endpoint(ranking("/analytics/models"), LISTED),
     "analytics of GPUs, 24 h": Endpoint(ranking("/analytics/gpus"), LISTED),
-    "GPU metrics, 24 h": Endpoint(gpu_metrics, LISTED, 60, share=4),
     "card's metrics, 24 h": Endpoint(card_metrics, LISTED, 60),
     "GPUs": Endpoint(gpus, LISTED, share=2),
     "registry": Endpoint(registry, LISTED),

@@ -15,7 +15,8 @@ from multiprocessing.synchronize import Event
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from bench.query.fleet import GENERATIONS, TENANTS, pods
-from bench.query.requests import SPANS_A_REQUEST, Template
+from bench.query.requests import SPANS_A_REQUEST, message
+from bench.template import Template
 
 IN_FLIGHT = 4
 TEMPLATES = 10
@@ -107,7 +108,7 @@ def templates(keys: Mapping[str, str], seed: int) -> list[tuple[str, Template]]:
         own = [pod for pod in fleet if pod.tenant == tenant]
         for number in range(round(share * TEMPLATES)):
             dice = random.Random(f"{seed}/{tenant}/{number}")  # noqa: S311 - no secret
-            found.append((keys[tenant], Template(own, dice)))
+            found.append((keys[tenant], Template(message(own, dice), dice)))
     return found
 
 

@@ -20,6 +20,8 @@ SOCKET_DIR = DATA_DIR / "run"
 BIND = env.str("AXONIZE_BIND", "127.0.0.1")
 OTLP_GRPC_PORT = env.int("AXONIZE_OTLP_GRPC_PORT", 4317, validate=PORT)
 OTLP_HTTP_PORT = env.int("AXONIZE_OTLP_HTTP_PORT", 4318, validate=PORT)
+# On these two ports; how many batches ClickHouse remembers reckons with four (ingest.deduplication)
+RECEIVER_PROCESSES = env.int("AXONIZE_RECEIVER_PROCESSES", 1, validate=validate.Range(min=1, max=4))
 WEB_PORT = env.int("AXONIZE_WEB_PORT", 8000, validate=PORT)
 CLICKHOUSE_PORT = env.int("AXONIZE_CLICKHOUSE_PORT", 8123, validate=PORT)
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from axonize import tls
 from ingest.receiver import grpc as otlp_grpc, http as otlp_http, memory
 from ingest.receiver.admission import Admission
 from ingest.receiver.offering import Offering
+from ingest.receiver.ports import address, check_free, listen
 
 logger = logging.getLogger(__name__)
 
@@ -20,13 +20,10 @@ GRACE_SECONDS = 5.0
 GRPC_SERVERS = 2  # on one port, for either may end; see keep_serving
 
 
-class PortTaken(Exception):
-    """A port is not free to listen on."""
-
-
-async def receive(*, bind: str, grpc_port: int, http_port: int) -> None:
+async def receive(*, bind: str, grpc_port: int, http_port: int, share_ports: bool = False) -> None:
     """Receive until SIGTERM or SIGINT: then take no more, answer what is under way, seal the open batch, return.
 
+    With `share_ports` further receivers of the same user may listen on the same two ports.
     Raises PortTaken, and StartRefused where a file that a TLS setting names is not as it should be.
     """
     certificates = tls.configured()
@@ -37,7 +34,8 @@ async def receive(*, bind: str, grpc_port: int, http_port: int) -> None:
     loop.set_exception_handler(quietly)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    with listen(bind, http_port) as http_socket:
+    check_free(bind, grpc_port, variable="AXONIZE_OTLP_GRPC_PORT", shared=share_ports)
+    with listen(bind, http_port, variable="AXONIZE_OTLP_HTTP_PORT", shared=share_ports) as http_socket:
         offering, admission = Offering(), Admission()
 
         def grpc_server() -> grpc.aio.Server:
@@ -45,7 +43,6 @@ async def receive(*, bind: str, grpc_port: int, http_port: int) -> None:
             add_port(server, address(bind, grpc_port), certificates)
             return server
 
-        check_grpc_port(bind, grpc_port)
         http_server = otlp_http.server(
             offering,
             admission,
@@ -101,14 +98,6 @@ def quietly(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
 
 
-def check_grpc_port(bind: str, port: int) -> None:
-    """Make sure that nobody has the port, which gRPC would share. Raises PortTaken."""
-    try:
-        listener(bind, port).close()
-    except OSError as error:
-        raise PortTaken(f"Port {port} on {bind} is taken; set AXONIZE_OTLP_GRPC_PORT to a free one.") from error
-
-
 def add_port(grpc_server: grpc.aio.Server, where: str, certificates: tls.Tls | None) -> None:
     """Have a server listen. Raises RuntimeError where it can't."""
     if certificates is None:
@@ -121,22 +110,3 @@ def add_port(grpc_server: grpc.aio.Server, where: str, certificates: tls.Tls | N
         require_client_auth=client_ca is not None,
     )
     grpc_server.add_secure_port(where, credentials)
-
-
-def listen(bind: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises PortTaken."""
-    try:
-        return listener(bind, port)
-    except OSError as error:
-        raise PortTaken(f"Port {port} on {bind} is taken; set AXONIZE_OTLP_HTTP_PORT to a free one.") from error
-
-
-def listener(bind: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises OSError."""
-    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    return socket.create_server((bind, port), family=family, backlog=1024)
-
-
-def address(bind: str, port: int) -> str:
-    """Return host:port, an IPv6 host in brackets."""
-    return f"[{bind}]:{port}" if ":" in bind else f"{bind}:{port}"

@@ -7,7 +7,9 @@ import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ingest.receiver.run import PortTaken, receive
+from ingest.receiver.ports import PortTaken
+from ingest.receiver.processes import receive_in_processes
+from ingest.receiver.run import receive
 from registry.start import StartRefused, require_safe
 
 
@@ -19,10 +21,24 @@ class Command(BaseCommand):
         parser.add_argument("--bind", default=settings.BIND, help="address to listen on (default: %(default)s)")
         parser.add_argument("--grpc-port", type=int, default=settings.OTLP_GRPC_PORT, help="default: %(default)s")
         parser.add_argument("--http-port", type=int, default=settings.OTLP_HTTP_PORT, help="default: %(default)s")
+        parser.add_argument(
+            "--processes", type=int, default=settings.RECEIVER_PROCESSES, help="receivers on these ports (%(default)s)"
+        )
+        parser.add_argument(
+            "--share-ports", action="store_true", help="let other receivers of this user listen on the same ports"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        where = {"bind": options["bind"], "grpc_port": options["grpc_port"], "http_port": options["http_port"]}
         try:
             require_safe(bind=options["bind"])
-            uvloop.run(receive(bind=options["bind"], grpc_port=options["grpc_port"], http_port=options["http_port"]))
+            if options["processes"] > 1:
+                uvloop.run(receive_in_processes(options["processes"], **where, say=self.say))
+            else:
+                uvloop.run(receive(**where, share_ports=options["share_ports"]))
         except (PortTaken, StartRefused) as error:
             raise CommandError(str(error)) from error
+
+    def say(self, name: str, line: str) -> None:
+        self.stdout.write(f"{name}: {line}")
+        self.stdout.flush()

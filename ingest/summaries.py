@@ -103,13 +103,15 @@ FROM
 )
 WHERE total != 0 AND number = 1
 """
-_CHANGED: Final = """
-(tenant, trace_id) IN (
-    SELECT tenant, trace_id
+# All trace ids are gone through for those that changed: to look up an id alone first takes half of what the pair takes.
+_CHANGES: Final = """
     FROM trace_changes
     WHERE written_at >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
         AND written_at <= fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')
-)"""
+"""
+_CHANGED: Final = f"""
+trace_id IN (SELECT trace_id {_CHANGES})
+AND (tenant, trace_id) IN (SELECT tenant, trace_id {_CHANGES})"""
 _OF_PART: Final = "sipHash64(trace_id) % {parts:UInt64} = {number:UInt64}"
 
 _NEXT_CHANGES: Final = """

@@ -77,17 +77,20 @@ def chosen(options: argparse.Namespace) -> Iterator[Phase]:
         load = Load(options.mix, options.transport, options.in_flight, rate=options.rate / SPANS_A_REQUEST)
         yield Phase("steady", load, options.seconds, options.warm_up, is_held_back=False)
         return
-    yield Phase("flood", Load(options.mix, options.transport, options.in_flight), options.seconds, options.warm_up)
+    flood = Phase("flood", Load(options.mix, options.transport, options.in_flight), options.seconds, options.warm_up)
     if options.quick:
+        yield flood
         return
+    # before the floods, whose parts are merged for minutes after them
+    yield Phase("single spans", Load("single", "grpc", 64), short)
+    yield Phase("single spans, HTTP", Load("single", "http", 64), short)
+    yield flood
     yield Phase("flood, 64 in flight", Load("sdk", "grpc", 64), short)
     yield Phase("flood, HTTP", Load("sdk", "http", 4), short)
     requests = int(MEASURED_MOST_REQUESTS * (short + 5))
     yield Phase("flood, gzip", Load("sdk", "grpc", 4, gzip=True, gzip_requests=requests), short)
     yield Phase("flood, HTTP and gzip", Load("sdk", "http", 4, gzip=True, gzip_requests=requests), short)
     yield Phase("GenAI", Load("genai", "grpc", 4), short)
-    yield Phase("single spans", Load("single", "grpc", 64), short)
-    yield Phase("single spans, HTTP", Load("single", "http", 64), short)
     steady = Load("sdk", "grpc", 4, rate=STEADY_SPANS_PER_SECOND / SPANS_A_REQUEST)
     yield Phase("steady", steady, options.seconds, is_held_back=False)
 

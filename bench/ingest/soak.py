@@ -125,6 +125,9 @@ def problems(result: Result, samples: Sequence[Sample]) -> Iterator[str]:
     for part in usage.SERVERS:
         if middle(last, part) > MOST_GROWTH * middle(second, part):
             yield f"{part} grew from {middle(second, part):,} to {middle(last, part):,} MiB"
+    parts_before, parts_after = (median(sample.parts for sample in quarter) for quarter in (second, last))
+    if parts_after > MOST_GROWTH * parts_before:
+        yield f"parts of a partition grew from {parts_before:.0f} to {parts_after:.0f}"
 
 
 def quarters(samples: Sequence[Sample]) -> list[Sequence[Sample]]:

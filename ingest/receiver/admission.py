@@ -50,7 +50,14 @@ class _Reader:
 class Admission:
     """The places of a receiver: for those that read, and in bytes for what they have read."""
 
-    def __init__(self) -> None:
+    def __init__(self, require_open: Callable[[], None]) -> None:
+        """Begin with all places free.
+
+        Args:
+            require_open: asked before a request is read; raises TryLater while none shall be.
+
+        """
+        self._require_open = require_open
         self._readers: dict[_Reader, None] = {}  # the eldest first
         self._aside = 0
         self._waiting: deque[asyncio.Future[_Reader]] = deque()
@@ -63,9 +70,10 @@ class Admission:
         return Place(self)
 
     async def read(self, read: Callable[[], Awaitable[bytes]], place: "Place") -> bytes:
-        """Return what `read` reads, and count it on `place`. Raises ReceiverBusy."""
+        """Return what `read` reads, and count it on `place`. Raises TryLater."""
         reader = await self._enter()
         try:
+            self._require_open()
             body = await self._read_in_time(reader, read)
             await self._take(len(body), place)
             return body
@@ -193,7 +201,7 @@ class Place:
             read: reads the body; it is cancelled when it takes too long.
 
         Raises:
-            ReceiverBusy: there was no room in time, or the body came too slowly.
+            TryLater: there was no room in time, the body came too slowly, or nothing is taken just now.
 
         """
         return await self._admission.read(read, self)

@@ -9,7 +9,7 @@ import uuid
 from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from ingest.intake import examine
+from ingest.intake import Verdict, examine
 from ingest.queue import OpenBatch, connect_async
 from ingest.refusals import QueueUnavailable
 from ingest.tasks import new_batch_id, write_batch
@@ -17,11 +17,16 @@ from registry.keys import Identity
 
 logger = logging.getLogger(__name__)
 
+# For how long nothing is read after the queue took something no more: refusing must not cost what would empty it.
+CLOSED_SECONDS = 0.1
+
 
 class Offering:
     """A receiver's open batch and the timer that seals it."""
 
     def __init__(self) -> None:
+        self._closed_because = ""
+        self._closed_until_s = 0.0
         self._redis = connect_async()
         self._open_batch = OpenBatch(self._redis, receiver=uuid.uuid4().hex)
         self._announcements: set[asyncio.Task[None]] = set()
@@ -34,23 +39,17 @@ class Offering:
         verdict = examine(body, tenant=identity.tenant, now_ns=time.time_ns(), retention_days=settings.RETENTION_DAYS)
         del body  # it may be large, and the queue may take its time
         if verdict.frame:
-            sealed = await self._open_batch.offer(
-                frame=verdict.frame,
-                digest=verdict.digest,
-                spans=verdict.accepted_spans,
-                raw_bytes=verdict.raw_bytes,
-                values=verdict.values,
-                batch_id=new_batch_id(),
-                key_id=identity.key_id,
-                spans_per_second=spans_per_second(identity),
-            )
-            if sealed:
-                self._announce(sealed)
+            await self._append(verdict, identity)
         response = ExportTraceServiceResponse()
         if verdict.rejected_spans:
             response.partial_success.rejected_spans = verdict.rejected_spans
             response.partial_success.error_message = verdict.message
         return response
+
+    def require_open(self) -> None:
+        """Refuse what nobody has read yet, if the queue refused or was away a moment ago. Raises QueueUnavailable."""
+        if time.monotonic() < self._closed_until_s:
+            raise QueueUnavailable(self._closed_because)
 
     async def seal_by_age(self, stop: asyncio.Event) -> None:
         """Seal the open batch whenever it is old enough, until told to stop.
@@ -73,6 +72,24 @@ class Offering:
         if self._announcements:
             await asyncio.wait(self._announcements)
         await self._redis.aclose()
+
+    async def _append(self, verdict: Verdict, identity: Identity) -> None:
+        try:
+            sealed = await self._open_batch.offer(
+                frame=verdict.frame,
+                digest=verdict.digest,
+                spans=verdict.accepted_spans,
+                raw_bytes=verdict.raw_bytes,
+                values=verdict.values,
+                batch_id=new_batch_id(),
+                key_id=identity.key_id,
+                spans_per_second=spans_per_second(identity),
+            )
+        except QueueUnavailable as error:
+            self._closed_because, self._closed_until_s = str(error), time.monotonic() + CLOSED_SECONDS
+            raise
+        if sealed:
+            self._announce(sealed)
 
     async def _seal(self, *, min_age_ms: int) -> None:
         batch_id = new_batch_id()

@@ -36,7 +36,8 @@ async def receive(*, bind: str, grpc_port: int, http_port: int, share_ports: boo
         loop.add_signal_handler(signum, stop.set)
     check_free(bind, grpc_port, variable="AXONIZE_OTLP_GRPC_PORT", shared=share_ports)
     with listen(bind, http_port, variable="AXONIZE_OTLP_HTTP_PORT", shared=share_ports) as http_socket:
-        offering, admission = Offering(), Admission()
+        offering = Offering()
+        admission = Admission(offering.require_open)
 
         def grpc_server() -> grpc.aio.Server:
             server = otlp_grpc.server(offering, admission)

@@ -7,7 +7,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from tests.conftest import Drain
 from tests.http2 import Call, message_head
-from tests.ingest.test_receiver import EXPORT, PROTOBUF, export_grpc, names, post, sdk_exporters
+from tests.ingest.test_receiver import EXPORT, PROTOBUF, export_grpc, is_taken, names, post, sdk_exporters
 from tests.otlp import request, span
 from tests.processes import Process, running, wait_until
 
@@ -76,6 +76,7 @@ def test_a_flood_of_64_clients_leaves_it_small(receiver: Process, queue: redis.R
     assert outcomes <= {None, grpc.StatusCode.UNAVAILABLE}
     assert peak_memory_bytes(receiver) < MOST_MEMORY_BYTES
     queue.flushdb()
+    wait_until(is_taken, timeout_s=2)
     assert_it_serves()
 
 
@@ -161,6 +162,28 @@ def test_a_request_whose_head_has_no_end_is_cut_off() -> None:
         with pytest.raises(ConnectionError):
             client.sendall(far_more_than_buffers_take)
     assert_it_serves()
+
+
+def test_while_the_queue_is_full_requests_are_refused_before_they_are_read(queue: redis.Redis) -> None:
+    queue.set("axonize:queued_bytes", settings.QUEUE_MAX_BYTES)
+    head = (
+        b"POST /v1/traces HTTP/1.1\r\nhost: tests\r\ncontent-type: application/x-protobuf\r\n"
+        b"content-length: 1000000\r\n\r\nsome"
+    )
+
+    def is_refused() -> bool:
+        """Tell whether the head of a request is answered at once, when the queue has just refused a whole one."""
+        assert post(request(span()).SerializeToString(), PROTOBUF)[0] == 503
+        with socket.create_connection(("127.0.0.1", settings.OTLP_HTTP_PORT), timeout=10) as client:
+            client.sendall(head)
+            client.settimeout(0.05)
+            with suppress(TimeoutError):
+                return client.recv(65536).startswith(b"HTTP/1.1 503")
+        return False
+
+    wait_until(is_refused)
+    queue.delete("axonize:queued_bytes")
+    wait_until(is_taken, timeout_s=2)
 
 
 class Refusals(logging.Handler):

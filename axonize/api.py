@@ -8,7 +8,6 @@ import sys
 
 import psycopg.errors
 import redis.exceptions
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
@@ -133,8 +132,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     return _error(404, "client_error", "not_found", NO_SUCH_ADDRESS)
 
 
-def payload_too_large(request: HttpRequest) -> HttpResponseBase:
-    detail = f"A request has at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes."
+def payload_too_large(request: HttpRequest, limit_bytes: int) -> HttpResponseBase:
+    detail = f"A request has at most {limit_bytes} bytes."
     if not request.path.startswith(API_PREFIX):
         return HttpResponse(detail, status=413, content_type="text/plain")
     return _error(413, "client_error", "payload_too_large", detail)

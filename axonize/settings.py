@@ -6,8 +6,11 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from environs import validate
 
+from axonize.admin_look import UNFOLD
 from axonize.environment import LOG_LEVEL, PORT, POSITIVE, Environment, url
 from axonize.exposure import is_loopback
+
+__all__ = ["UNFOLD"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -70,11 +73,13 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# The largest body of a request to the web process, and the fields of a form: the admin's longest page needs some 100
+# The largest body of a request to the web process, and the fields of a form: the admin's longest page needs some 400
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
-DATA_UPLOAD_MAX_NUMBER_FILES = 0  # nothing takes files
-FILE_UPLOAD_HANDLERS: list[str] = []
+# Files: one a request, for the admin's imports alone, held in memory. 8 MiB of CSV are some 40,000 cards.
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
 # Whose data it is when nobody says otherwise
 DEFAULT_TENANT = "default"
@@ -102,6 +107,11 @@ INSTALLED_APPS = [
     "ingest",
     "registry",
     "analytics",
+    # The admin's look; its templates come before those that they take the place of.
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.import_export",
+    "unfold.contrib.simple_history",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -116,6 +126,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
+    "import_export",
     "rest_framework",
     "rest_framework_api_key",
 ]
@@ -125,6 +136,7 @@ MIDDLEWARE = [
     "axonize.logging.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "axonize.headers.AdminPolicyMiddleware",
     "axonize.headers.PermissionsPolicyMiddleware",
     "axonize.bodies.BodySizeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -190,6 +202,7 @@ CACHES = {
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["axonize.formats"]
 
 STATIC_URL = "static/"
 # Without a STATIC_ROOT it serves the admin's and the API docs' files from where they are, with no collectstatic step.

@@ -1,0 +1,126 @@
+"""What operators set against what was seen: shown beside each other, taken back, or taken over, one or many."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.defaultfilters import pluralize
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from registry.admin.base import Panel
+from registry.admin.links import FACT_NAMES, ago
+from registry.history import update_many
+
+# Says that an action was asked for on the page of its one object, which it then leads back to.
+FROM_PAGE: Final = "from_page"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact of an object: what is set, what was seen and when, and whether the two differ."""
+
+    name: str
+    set: Any
+    seen: Any
+    seen_at: Any
+    differs: bool
+
+
+def locked(rows: QuerySet[Any]) -> list[Any]:
+    """Return the rows themselves, locked until the transaction ends, in the order in which every writer locks them."""
+    chosen = rows.model._default_manager.filter(pk__in=rows.order_by().values("pk"))  # noqa: SLF001  Django's way
+    return list(chosen.select_for_update().order_by("pk"))
+
+
+class CorrectionsMixin:
+    """For a model with columns `set_x` and `seen_x`; `facts` has each x by the name that `conflicts` has for it."""
+
+    facts: Mapping[str, str]
+
+    @admin.display(description="conflict")
+    def conflict(self, obj: Any) -> SafeString | str:
+        if not obj.conflicts:
+            return ""
+        names = ", ".join(FACT_NAMES.get(self.facts[name], name) for name in obj.conflicts)
+        return render_to_string("registry/admin/conflict.html", {"names": names})
+
+    @admin.action(description="Take the correction back: what was seen counts", permissions=["change"])
+    def clear_corrections(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponseBase | None:
+        def clear(obj: Any) -> bool:
+            corrected = [x for x in self.facts.values() if _is_set(obj, x)]
+            for x in corrected:
+                setattr(obj, f"set_{x}", obj._meta.get_field(f"set_{x}").get_default())  # noqa: SLF001
+            return bool(corrected)
+
+        return self._changed(request, chosen, clear, "back to what was seen")
+
+    @admin.action(description="Accept what was seen where it differs", permissions=["change"])
+    def accept_seen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponseBase | None:
+        def accept(obj: Any) -> bool:
+            for name in obj.conflicts:
+                x = self.facts[name]
+                setattr(obj, f"set_{x}", getattr(obj, f"seen_{x}"))
+            return bool(obj.conflicts)
+
+        return self._changed(request, chosen, accept, "set to what was seen")
+
+    def _changed(self: Any, request: HttpRequest, chosen: QuerySet[Any], change: Any, done: str) -> Any:
+        with transaction.atomic():
+            changed = [obj for obj in locked(chosen) if change(obj)]
+            update_many(self.model, changed, [f"set_{x}" for x in self.facts.values()])
+        count = len(changed)
+        name = self.opts.verbose_name if count == 1 else self.opts.verbose_name_plural
+        self.message_user(request, f"{count} {name} {done}.")
+        return back_to_page(request, self.opts)
+
+    def facts_panel(self: Any, request: HttpRequest, obj: Any) -> Panel | None:
+        """Return what was seen beside what is set; None while nothing is set, when there is nothing to compare."""
+        facts = [
+            Fact(
+                name=FACT_NAMES.get(x, x),
+                set=getattr(obj, f"set_{x}") if _is_set(obj, x) else None,
+                seen=getattr(obj, f"seen_{x}") or None,
+                seen_at=ago(getattr(obj, f"seen_{x}_at")),
+                differs=name in obj.conflicts,
+            )
+            for name, x in self.facts.items()
+        ]
+        if not any(fact.set is not None for fact in facts):
+            return None
+        context = {
+            "facts": facts,
+            "may_change": self.has_change_permission(request, obj),
+            "is_conflict": bool(obj.conflicts),
+            "address": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "pk": obj.pk,
+            "from_page": FROM_PAGE,
+        }
+        return Panel("Set and seen", html=render_to_string("registry/admin/facts.html", context, request))
+
+
+def back_to_page(request: HttpRequest, opts: Any) -> HttpResponseRedirect | None:
+    """Return the way back to the page that an action was asked for on; None where it was the list."""
+    selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+    if FROM_PAGE not in request.POST or len(selected) != 1 or not selected[0].isdecimal():
+        return None
+    return HttpResponseRedirect(reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=selected))
+
+
+def told(count: int, noun: str, done: str) -> str:
+    """Return a sentence: `3 cards moved.`"""
+    return f"{count:,} {noun}{pluralize(count)} {done}."
+
+
+def _is_set(obj: Any, x: str) -> bool:
+    column: Sequence[str] = (f"set_{x}",)
+    field = obj._meta.get_field(column[0])  # noqa: SLF001  Django's way
+    return getattr(obj, field.attname) not in field.empty_values

@@ -7,10 +7,12 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from registry.admin.links import filtered_list, page_of
-from registry.models import ComputeResource, PhysicalGPU, ResourceContext
+from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext
+from registry.models.resource_context import ResourceContextQuerySet
 
 # At run time Django's admin classes take no type arguments, hence `type: ignore[type-arg]` on each class below.
 
@@ -35,7 +37,8 @@ class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
 class SliceInline(ReadOnlyInline):
     model = ComputeResource
     verbose_name_plural = "what processes can run on"
-    fields = ("uuid", "resource_type", "memory_total_gb", "first_seen", "last_seen")
+    fk_name = "physical"
+    fields = ("uuid", "resource_type", "memory_total_gb", "retired_at", "first_seen", "last_seen")
     ordering = ("uuid",)
 
 
@@ -63,20 +66,50 @@ class OfOneTenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return self.seen_fields if obj is None else (*self.key_fields, *self.seen_fields)
 
 
+SEEN = ("first_seen", "last_seen")
+SEEN_OF_CARD = ("seen_model", "seen_vendor", "seen_node", "seen_memory_total_gb")
+SPECIFICATION = (
+    ("architecture", "compute_capability"),
+    ("sm_count", "tflops", "tdp_watts"),
+    ("numa_node", "pcie_bus_id"),
+)
+
+
+@admin.register(Node)
+class NodeAdmin(OfOneTenantAdmin):
+    key_fields = ("tenant", "name")
+    list_display = ("name", "cloud_provider", "region", "machine_type", "driver_version", "cuda_version", "last_seen")
+    list_filter = ("tenant", "cloud_provider", "region")
+    search_fields = ("name",)
+    ordering = ("name",)
+    fields = (
+        ("tenant", "name"),
+        ("cloud_provider", "region", "zone", "machine_type"),
+        ("driver_version", "cuda_version"),
+        "labels",
+        SEEN,
+    )
+
+
 @admin.register(PhysicalGPU)
 class PhysicalGPUAdmin(OfOneTenantAdmin):
-    list_display = ("uuid", "model", "vendor", "node_id", "memory_total_gb", "cost_per_hour_usd", "slices", "last_seen")
-    list_filter = ("tenant", "vendor", "model", "node_id", ("cost_per_hour_usd", admin.EmptyFieldListFilter))
-    search_fields = ("uuid", "model", "node_id", "compute_resources__uuid")
+    list_display = ("uuid", "model", "vendor", "node", "memory_total_gb", "cost_per_hour_usd", "slices", "last_seen")
+    list_filter = ("tenant", "vendor", "model", "node", ("cost_per_hour_usd", admin.EmptyFieldListFilter))
+    search_fields = ("uuid", "model", "node__name", "compute_resources__uuid")
     search_help_text = "UUID of the card or of a slice, model, node"
-    ordering = ("node_id", "uuid")
+    ordering = ("node__name", "uuid")
+    autocomplete_fields = ("tenant", "set_node")
+    list_select_related = ("node",)
     inlines = (SliceInline,)
-    fields = (
-        ("tenant", "uuid"),
-        ("model", "vendor"),
-        ("node_id", "memory_total_gb"),
-        "cost_per_hour_usd",
-        ("first_seen", "last_seen"),
+    seen_fields = ("conflicts", "seen_model", "seen_vendor", "seen_node", "seen_memory_total_gb", *SEEN)
+    fieldsets = (
+        (None, {"fields": (("tenant", "uuid"), "cost_per_hour_usd", "labels")}),
+        (
+            "Where it is not as it was seen",
+            {"fields": (("set_model", "set_vendor"), ("set_node", "set_memory_total_gb"))},
+        ),
+        ("As it was seen", {"fields": ("conflicts", SEEN_OF_CARD, SEEN)}),
+        ("Specification", {"fields": SPECIFICATION}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -88,20 +121,31 @@ class PhysicalGPUAdmin(OfOneTenantAdmin):
         return filtered_list("computeresource", card.slice_count, physical__id__exact=card.pk)
 
 
+SEEN_OF_RESOURCE = ("seen_physical", "seen_resource_type", "seen_memory_total_gb")
+
+
 @admin.register(ComputeResource)
 class ComputeResourceAdmin(OfOneTenantAdmin):
     list_display = ("uuid", "resource_type", "card", "node", "memory_total_gb", "holders", "last_seen")
-    list_filter = ("tenant", "resource_type", ("physical", admin.EmptyFieldListFilter), "physical__node_id")
-    search_fields = ("uuid", "physical__uuid", "physical__node_id", "seen_node_id", "contexts__hostname")
+    list_filter = ("tenant", "resource_type", ("physical", admin.EmptyFieldListFilter), "physical__node")
+    search_fields = ("uuid", "physical__uuid", "physical__node__name", "seen_node__name", "contexts__hostname")
     search_help_text = "UUID of the resource or of its card, node, host of a holder"
-    ordering = ("physical__node_id", "physical__uuid", "uuid")
-    autocomplete_fields = ("tenant", "physical")
-    list_select_related = ("physical",)
+    ordering = ("physical__node__name", "physical__uuid", "uuid")
+    autocomplete_fields = ("tenant", "set_physical")
+    list_select_related = ("physical__node", "seen_node")
     inlines = (HolderInline,)
-    seen_fields = ("all_contexts", "seen_model", "seen_vendor", "seen_node_id", "first_seen", "last_seen")
+    seen_fields = ("all_contexts", "conflicts", *SEEN_OF_RESOURCE, "seen_model", "seen_vendor", "seen_node", *SEEN)
     fieldsets = (
-        (None, {"fields": (("tenant", "uuid"), "physical", ("resource_type", "memory_total_gb"))}),
-        ("As its spans say", {"fields": (("seen_model", "seen_vendor", "seen_node_id"), ("first_seen", "last_seen"))}),
+        (None, {"fields": (("tenant", "uuid"), "set_cost_per_hour_usd", "labels", "retired_at")}),
+        (
+            "Where it is not as it was seen",
+            {"fields": ("set_physical", ("set_resource_type", "set_memory_total_gb"))},
+        ),
+        ("MIG", {"fields": (("set_mig_profile", "set_sm_share"), ("gi_id", "ci_id"))}),
+        (
+            "As its spans say",
+            {"fields": ("conflicts", SEEN_OF_RESOURCE, ("seen_model", "seen_vendor", "seen_node"), SEEN)},
+        ),
         ("Who held it", {"fields": ("all_contexts",)}),
     )
 
@@ -117,10 +161,10 @@ class ComputeResourceAdmin(OfOneTenantAdmin):
         card = resource.physical
         return None if card is None else page_of("physicalgpu", card.pk, card)
 
-    @admin.display(ordering="physical__node_id")
-    def node(self, resource: ComputeResource) -> str:
+    @admin.display(ordering="physical__node__name")
+    def node(self, resource: ComputeResource) -> Node | None:
         card = resource.physical
-        return (card.node_id if card else "") or resource.seen_node_id
+        return (card.node if card else None) or resource.seen_node
 
     @admin.display(ordering="holder_count", description="held by")
     def holders(self, resource: Any) -> SafeString:
@@ -166,6 +210,6 @@ class ResourceContextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return page_of("computeresource", context.resource_id, context.resource)
 
     @admin.action(description="End the selected contexts now", permissions=["change"])
-    def detach(self, request: HttpRequest, contexts: QuerySet[ResourceContext]) -> None:
-        ended = contexts.filter(detached_at=None, attached_at__lte=Now()).update(detached_at=Now())
+    def detach(self, request: HttpRequest, contexts: ResourceContextQuerySet) -> None:
+        ended = contexts.filter(detached_at=None, attached_at__lte=Now()).end(timezone.now())
         self.message_user(request, f"{ended} context{pluralize(ended)} ended.")

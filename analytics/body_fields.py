@@ -39,6 +39,15 @@ class IntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class NumberField(serializers.FloatField):
+    """A number."""
+
+    def to_internal_value(self, data: object) -> float:
+        if not isinstance(data, int | float) or isinstance(data, bool) or not isfinite(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 _MEMORY_SCHEMA: Final = {"type": "number", "minimum": 0, "maximum": MEMORY_BOUND_GB}
 
 
@@ -112,6 +121,17 @@ class LabelsField(serializers.JSONField):
             sentence = f"Labels have at most {MAX_LABELS_LENGTH:,} characters as JSON."
             raise serializers.ValidationError(sentence, code="max_length")
         return data
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class TextLabelsField(LabelsField):
+    """Labels of a node, a card or a resource: an object of texts."""
+
+    def to_internal_value(self, data: object) -> dict[str, Any]:
+        labels = super().to_internal_value(data)
+        if not all(isinstance(value, str) for value in labels.values()):
+            raise serializers.ValidationError('Labels are texts, as in {"team": "search"}.', code="invalid")
+        return labels
 
 
 def _is_storable(value: object, depth: int) -> bool:

@@ -67,7 +67,7 @@ class PhysicalGpuFilter(django_filters.FilterSet):
     """Filters of cards; all of them together."""
 
     uuid = TextFilter(help_text="The card's own.")
-    node_id = TextFilter(help_text="The node that the card sits in.")
+    node_id = TextFilter(field_name="node_name", help_text="The node that the card sits in.")
     model = TextFilter(help_text="Whole, such as `NVIDIA H100 80GB HBM3`.")
     vendor = TextFilter(help_text="The maker, whole, such as `NVIDIA`.")
     seen_since = TimeFilter(field_name="last_seen", lookup_expr="gte", help_text="Ran a span at or after this time.")
@@ -77,7 +77,7 @@ class PhysicalGpuFilter(django_filters.FilterSet):
 
     def search(self, cards: QuerySet[PhysicalGPU], _name: str, text: str) -> QuerySet[PhysicalGPU]:
         slices = ComputeResource.objects.filter(physical=OuterRef("pk"), uuid__icontains=text)
-        return cards.filter(_contains(("uuid", "model", "vendor", "node_id"), text) | Exists(slices))
+        return cards.filter(_contains(("uuid", "model", "vendor", "node_name"), text) | Exists(slices))
 
 
 class ComputeResourceFilter(GpuFilter):
@@ -105,8 +105,9 @@ class ResourceContextFilter(django_filters.FilterSet):
     seen_since = TimeFilter(field_name="last_seen", lookup_expr="gte", help_text="Ran a span at or after this time.")
     q = TextFilter(method="search", help_text="A part, in any case, of its label, host, pod, or the resource's UUID.")
 
-    def held_at(self, contexts: QuerySet[ResourceContext], _name: str, moment: datetime) -> QuerySet[ResourceContext]:
-        return contexts.filter(Q(detached_at=None) | Q(detached_at__gt=moment), attached_at__lte=moment)
+    def held_at(self, contexts: Any, _name: str, moment: datetime) -> QuerySet[ResourceContext]:
+        held: QuerySet[ResourceContext] = contexts.held_at(moment)
+        return held
 
     def search(self, contexts: QuerySet[ResourceContext], _name: str, text: str) -> QuerySet[ResourceContext]:
         return contexts.filter(_contains(("user_label", "hostname", "pod", "resource__uuid"), text))

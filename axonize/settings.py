@@ -102,6 +102,11 @@ QUERY_MAX_RESULT_ROWS = env.int("AXONIZE_QUERY_MAX_RESULT_ROWS", 200_000, valida
 CLICKHOUSE_POOL_SIZE = env.int("AXONIZE_CLICKHOUSE_POOL_SIZE", 16, validate=POSITIVE)
 DATABASE_POOL_SIZE = env.int("AXONIZE_DATABASE_POOL_SIZE", 10, validate=POSITIVE)
 
+# A holder of a GPU of whom no span came for so long has left it, as far as is known; the next span says otherwise
+CONTEXT_SILENCE_SECONDS = env.int("AXONIZE_CONTEXT_SILENCE_SECONDS", 900, validate=POSITIVE)
+# What a slice's share of its card's price follows from
+COST_SHARE = env.str("AXONIZE_COST_SHARE", "memory", validate=validate.OneOf(("memory", "sm", "equal")))
+
 INSTALLED_APPS = [
     "axonize",
     "ingest",
@@ -129,6 +134,7 @@ INSTALLED_APPS = [
     "import_export",
     "rest_framework",
     "rest_framework_api_key",
+    "simple_history",
 ]
 
 MIDDLEWARE = [
@@ -146,6 +152,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]

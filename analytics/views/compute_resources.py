@@ -18,9 +18,23 @@ SLICE: Final = {
     "physical_uuid": CARD_UUID,
     "resource_type": "mig_3g.40gb",
     "memory_total_gb": 39.5,
+    "set": [],
+    "conflicts": [],
+    "seen_physical_uuid": CARD_UUID,
+    "seen_resource_type": "mig_3g.40gb",
+    "seen_memory_total_gb": 39.5,
     "seen_model": "NVIDIA H100 80GB HBM3",
     "seen_vendor": "NVIDIA",
     "seen_node_id": NODE,
+    "mig_profile": "3g.40gb",
+    "gi_id": 2,
+    "ci_id": 0,
+    "sm_share": 0.42857142857142855,
+    "share": 0.49375,
+    "cost_per_hour_usd": 1.407188,
+    "labels": {"team": "search"},
+    "retired_at": None,
+    "retired_by": "",
     "first_seen": FIRST_SEEN,
     "last_seen": LAST_SEEN,
 }
@@ -43,7 +57,9 @@ class ComputeResourceListParameters(PageParameters):
     deletes="Delete a compute resource and its contexts. The next span that ran on it registers it again.",
 )
 class ComputeResourceViews(RegistryViews):
-    queryset = ComputeResource.objects.described().select_related("physical")
+    queryset = ComputeResource.objects.described().select_related(
+        "physical", "set_physical", "seen_physical", "seen_node"
+    )
     serializer_class = ComputeResourceSerializer
     page_serializer = ComputeResourcePageSerializer
     rows_field = "compute_resources"

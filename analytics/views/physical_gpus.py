@@ -39,13 +39,13 @@ class PhysicalGpuListParameters(PageParameters):
     deletes="Delete a card. Its slices stay, on no card; the next span that names the card registers it again.",
 )
 class PhysicalGpuViews(RegistryViews):
-    queryset = PhysicalGPU.objects.all()
+    queryset = PhysicalGPU.objects.described().select_related("node", "set_node", "seen_node")
     serializer_class = PhysicalGpuSerializer
     page_serializer = PhysicalGpuPageSerializer
     rows_field = "physical_gpus"
     list_parameters = PhysicalGpuListParameters
     filters = PhysicalGpuFilter
-    order = ("node_id", "uuid")
+    order = ("node_name", "uuid")
     noun = "physical GPU"
     lookup_field = "uuid"
     refusals: ClassVar = {"physical_gpu_uuid_unique": ("uuid", "There is a physical GPU with this UUID already.")}

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from analytics.etags import etag_of, require_match
 from analytics.params import PageParameters, QueryParameters, page_of
 from analytics.queries.keyset import find_rows
 from analytics.serializers import PageSerializer
@@ -38,6 +39,8 @@ class RegistryViews(GenericViewSet[Any]):
     rows_field: ClassVar[str]
     order: ClassVar[tuple[str, ...]]
     noun: ClassVar[str]
+    # The column that the address names an object by.
+    model_key: ClassVar[str] = "uuid"
     key_pattern: ClassVar[re.Pattern[str]] = ANY_TEXT
     tenant_lookup: ClassVar[str] = "tenant__slug"
     # The field and the sentence of what only the database can refuse, by the names of its constraints.
@@ -68,21 +71,23 @@ class RegistryViews(GenericViewSet[Any]):
         body.is_valid(raise_exception=True)
         with self.written():
             created = body.save(**self.owner())
-        key = quote(str(getattr(created, self.lookup_field)))
-        return Response(body.data, status=status.HTTP_201_CREATED, headers={"Location": f"{request.path}/{key}"})
+        key = quote(str(getattr(created, self.model_key)))
+        location = {"Location": f"{request.path}/{key}"}
+        return self.shown(self.get_queryset().get(pk=created.pk), status.HTTP_201_CREATED, location)
 
     def retrieve(self, request: Request, **_key: str) -> Response:
         QueryParameters.read(request)
-        return Response(self.get_serializer(self.find(self.get_queryset())).data)
+        return self.shown(self.find(self.get_queryset()))
 
     def update(self, request: Request, *, partial: bool = False, **_key: str) -> Response:
         QueryParameters.read(request)
         data = request.data
         with self.written():
-            body = self.get_serializer(self.find_locked(), data=data, partial=partial)
+            found = self.find_unchanged()
+            body = self.get_serializer(found, data=data, partial=partial)
             body.is_valid(raise_exception=True)
             body.save()
-        return Response(body.data)
+        return self.shown(self.get_queryset().get(pk=found.pk))
 
     def partial_update(self, request: Request, **key: str) -> Response:
         return self.update(request, partial=True, **key)
@@ -90,7 +95,7 @@ class RegistryViews(GenericViewSet[Any]):
     def destroy(self, request: Request, **_key: str) -> Response:
         QueryParameters.read(request)
         with self.written():
-            self.find_locked().delete()
+            self.find_unchanged().delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def narrowed(self, rows: QuerySet[Any], parameters: Mapping[str, Any]) -> QuerySet[Any]:  # noqa: ARG002  a hook
@@ -105,14 +110,24 @@ class RegistryViews(GenericViewSet[Any]):
     def find(self, among: QuerySet[Any]) -> Any:
         """Return the object that the address names. Raises NotFound, also for one of another tenant."""
         key = self.kwargs[self.lookup_field]
-        found = among.filter(**{self.lookup_field: key}).first() if self.key_pattern.fullmatch(key) else None
+        found = among.filter(**{self.model_key: key}).first() if self.key_pattern.fullmatch(key) else None
         if found is None:
             raise NotFound(f"There is no such {self.noun}.")
         return found
 
-    def find_locked(self) -> Any:
-        """Return it for a transaction that writes all of it: nobody else's change gets lost, and no deletion."""
-        return self.find(self.get_queryset().select_for_update(of=("self",)))
+    def find_unchanged(self) -> Any:
+        """Return it, locked, for a transaction that writes all of it: nobody else's change gets lost, and no deletion.
+
+        Raises PreconditionFailed where the request is for another state of it.
+        """
+        found = self.find(self.get_queryset().select_for_update(of=("self",)))
+        require_match(self.request, lambda: etag_of(self.get_serializer(found).data))
+        return found
+
+    def shown(self, found: Any, code: int = status.HTTP_200_OK, headers: Mapping[str, str] | None = None) -> Response:
+        """Answer with an object and its ETag."""
+        data = self.get_serializer(found).data
+        return Response(data, status=code, headers={**(headers or {}), "ETag": etag_of(data)})
 
     @contextmanager
     def written(self) -> Iterator[None]:

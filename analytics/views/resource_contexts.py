@@ -24,7 +24,7 @@ LABELS_PARAMETER: Final = OpenApiParameter(
     description="KEY is a label's key, as in `labels.team=search`; repeatable. Numbers, bools and null match by their "
     "text too.",
 )
-CONTEXT: Final = {"id": 17, "resource_uuid": SLICE_UUID, **HOLDER}
+CONTEXT: Final = {"id": 17, "resource_uuid": SLICE_UUID, **HOLDER, "ended_by": ""}
 # Short enough for PostgreSQL's numbers, and for Python to read it without limit.
 _NO_TEXT: Final = re.compile(r"true|false|null|-?(0|[1-9][0-9]{0,99})(\.[0-9]{1,100})?")
 
@@ -59,11 +59,11 @@ class ResourceContextViews(RegistryViews):
     noun = "resource context"
     key_pattern = re.compile("[0-9]{1,19}")
     tenant_lookup = "resource__tenant__slug"
-    lookup_field = "id"
+    lookup_field = model_key = "id"
     refusals: ClassVar = {
-        "resource_context_one_open_per_holder": (
+        "resource_context_one_per_holder": (
             "detached_at",
-            "This holder has an open context of this resource already. Give that one or this one a detached_at.",
+            "This holder has a context of this resource already that nobody ended. Give one of them a detached_at.",
         ),
         "resource_context_attached_before_detached": (
             "detached_at",

@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.times import format_time
-from registry.models import ComputeResource, PhysicalGPU, ResourceContext, Tenant
+from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext, Tenant
 from registry.sync import sync_registry
 from tests.analytics.conftest import Get, wrong
 from tests.conftest import Ingest
@@ -142,8 +142,8 @@ def test_a_resource_of_which_only_the_uuid_is_known_is_listed(ingest: Ingest, ge
 def test_a_resource_that_no_span_has_named_yet_is_listed(get: Get, clickhouse: object) -> None:
     del clickhouse
     tenant = Tenant.objects.get_or_create(slug="default")[0]
-    card = PhysicalGPU.objects.create(tenant=tenant, uuid="GPU-1", model="H200", cost_per_hour_usd="3.5")
-    ComputeResource.objects.create(tenant=tenant, uuid="GPU-1", physical=card)
+    card = PhysicalGPU.objects.create(tenant=tenant, uuid="GPU-1", set_model="H200", cost_per_hour_usd="3.5")
+    ComputeResource.objects.create(tenant=tenant, uuid="GPU-1", set_physical=card)
 
     (listed,) = get("/gpus")["gpus"]
     assert (listed["model"], listed["resource_type"], listed["cost_per_hour_usd"]) == ("H200", "full_gpu", 3.5)
@@ -152,8 +152,9 @@ def test_a_resource_that_no_span_has_named_yet_is_listed(get: Get, clickhouse: o
 
 def test_a_correction_of_operations_is_shown_instead_of_what_was_sent(ingest: Ingest, get: Get) -> None:
     send(ingest, CARD)
-    PhysicalGPU.objects.update(node_id="rack-7", model="H100 SXM5")
-    ComputeResource.objects.update(memory_total_gb=79.6, resource_type="reserved")
+    rack = Node.objects.create(tenant=Tenant.objects.get(), name="rack-7")
+    PhysicalGPU.objects.update(set_node=rack, set_model="H100 SXM5")
+    ComputeResource.objects.update(set_memory_total_gb=79.6, set_resource_type="reserved")
 
     (listed,) = get("/gpus")["gpus"]
     shown = [listed[name] for name in ("node_id", "model", "memory_total_gb", "resource_type")]
@@ -165,7 +166,7 @@ def test_a_correction_of_operations_is_shown_instead_of_what_was_sent(ingest: In
 def test_labels_are_those_of_who_holds_it_now(ingest: Ingest, get: Get) -> None:
     for label, pid in (("cuda:1", 1), ("cuda:0", 2), ("cuda:1", 3)):
         send(ingest, CARD | {"user_label": label}, sender={"process.pid": pid})
-    ResourceContext.objects.filter(user_label="cuda:0").update(detached_at=timezone.now())
+    ResourceContext.objects.filter(user_label="cuda:0").end(timezone.now())
 
     assert get("/gpus")["gpus"][0]["user_labels"] == ["cuda:1"]
     assert get("/gpus", label="cuda:0")["total"] == 0

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from registry.models import ComputeResource, ResourceContext
-from registry.sync import DETACH_AFTER, sync_registry
+from registry.sync import sync_registry
 from registry.times import to_datetime
 from tests.otlp import MILLISECOND_NS, SECOND_NS
 from tests.registry.conftest import SLICE, See
@@ -77,7 +77,7 @@ def test_a_context_that_operations_ended_stays_ended_and_a_later_sighting_opens_
     see(start_ns=time.time_ns() - 10 * SECOND_NS, resource_uuid=SLICE, user_label="cuda:0", sender=POD)
     sync_registry()
     ended_at = timezone.now() - timedelta(seconds=5)
-    ResourceContext.objects.update(detached_at=ended_at)
+    ResourceContext.objects.all().end(ended_at)
 
     sync_registry()
     assert ResourceContext.objects.get().detached_at == ended_at

@@ -25,12 +25,12 @@ def tenant() -> Tenant:
 
 @pytest.fixture
 def card(tenant: Tenant) -> PhysicalGPU:
-    return PhysicalGPU.objects.create(tenant=tenant, uuid="GPU-1", model="NVIDIA H100 80GB HBM3")
+    return PhysicalGPU.objects.create(tenant=tenant, uuid="GPU-1", set_model="NVIDIA H100 80GB HBM3")
 
 
 @pytest.fixture
 def resource(tenant: Tenant, card: PhysicalGPU) -> ComputeResource:
-    return ComputeResource.objects.create(tenant=tenant, uuid="MIG-1", physical=card)
+    return ComputeResource.objects.create(tenant=tenant, uuid="MIG-1", set_physical=card)
 
 
 def refuses(constraint: str) -> Any:
@@ -71,9 +71,9 @@ def test_a_uuid_is_unique_within_its_tenant_and_free_in_another(
     [
         ("physical_gpu_uuid_not_empty", {"uuid": ""}),
         ("physical_gpu_cost_not_negative", {"cost_per_hour_usd": "-0.000001"}),
-        ("physical_gpu_memory", {"memory_total_gb": 0}),
-        ("physical_gpu_memory", {"memory_total_gb": float("nan")}),
-        ("physical_gpu_memory", {"memory_total_gb": float("inf")}),
+        ("physical_gpu_memory", {"set_memory_total_gb": 0}),
+        ("physical_gpu_memory", {"set_memory_total_gb": float("nan")}),
+        ("physical_gpu_memory", {"set_memory_total_gb": float("inf")}),
         ("physical_gpu_seen_in_order", {"first_seen": NOW, "last_seen": NOW - timedelta(microseconds=1)}),
     ],
 )
@@ -86,7 +86,7 @@ def test_a_card_that_cannot_be_is_refused(tenant: Tenant, constraint: str, field
     ("constraint", "fields"),
     [
         ("compute_resource_uuid_not_empty", {"uuid": ""}),
-        ("compute_resource_memory", {"memory_total_gb": -1}),
+        ("compute_resource_memory", {"set_memory_total_gb": -1}),
         ("compute_resource_seen_in_order", {"first_seen": NOW, "last_seen": NOW - timedelta(microseconds=1)}),
     ],
 )
@@ -104,10 +104,10 @@ def test_a_price_may_be_zero_and_has_six_decimals(tenant: Tenant) -> None:
 
 def test_a_resource_is_on_a_card_of_its_own_tenant(card: PhysicalGPU) -> None:
     other = Tenant.objects.create(slug="vision-lab", name="Vision Lab")
-    resource = ComputeResource(tenant=other, uuid="MIG-2", physical=card)
+    resource = ComputeResource(tenant=other, uuid="MIG-2", set_physical=card)
     with pytest.raises(ValidationError, match="belongs to another tenant"):
         resource.full_clean()
-    with refuses("compute_resource_card_of_tenant"):
+    with refuses("compute_resource_set_card_of_tenant"):
         resource.save()
         connection.check_constraints()
 
@@ -125,7 +125,7 @@ def test_a_holder_has_one_open_context_of_a_resource_and_any_number_of_ended_one
         ResourceContext.objects.create(**holder, detached_at=NOW)
     ResourceContext.objects.create(**holder)
     ResourceContext.objects.create(**holder | {"hostname": "dgx-h100-03"})
-    with refuses("resource_context_one_open_per_holder"):
+    with refuses("resource_context_one_per_holder"):
         ResourceContext.objects.create(**holder)
 
 
@@ -143,7 +143,7 @@ def test_labels_are_an_object(resource: ComputeResource, labels: object) -> None
 def test_siblings_are_the_other_slices_of_the_same_card(
     tenant: Tenant, card: PhysicalGPU, resource: ComputeResource
 ) -> None:
-    sibling = ComputeResource.objects.create(tenant=tenant, uuid="MIG-2", physical=card)
+    sibling = ComputeResource.objects.create(tenant=tenant, uuid="MIG-2", set_physical=card)
     loner = ComputeResource.objects.create(tenant=tenant, uuid="MIG-3")
     ComputeResource.objects.create(tenant=tenant, uuid="MIG-4")
     assert list(ComputeResource.objects.siblings_of(resource)) == [sibling]
@@ -157,6 +157,6 @@ def test_siblings_are_the_other_slices_of_the_same_card(
 def test_a_type_that_nobody_told_is_guessed_from_the_uuids(
     tenant: Tenant, card: PhysicalGPU, uuid: str, resource_type: str, shown: str
 ) -> None:
-    ComputeResource.objects.create(tenant=tenant, uuid=uuid, physical=card, resource_type=resource_type)
+    ComputeResource.objects.create(tenant=tenant, uuid=uuid, set_physical=card, set_resource_type=resource_type)
     resource: Any = ComputeResource.objects.described().get()
     assert resource.type_or_guess == shown

@@ -262,7 +262,7 @@ def test_no_request_needs_more_statements_than_this(
     address = f"/api/v1{kind if method == 'post' else address_of(kind, context)}"
     for number in range(3):
         ComputeResource.objects.create(
-            tenant=Tenant.objects.get(), uuid=f"MIG-{number}", physical=PhysicalGPU.objects.get()
+            tenant=Tenant.objects.get(), uuid=f"MIG-{number}", set_physical=PhysicalGPU.objects.get()
         )
     with django_assert_num_queries(statements):
         answer = client.generic(method.upper(), address, json.dumps(body), content_type="application/json")

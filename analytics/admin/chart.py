@@ -87,22 +87,27 @@ def _curve(name: str, unit: str, top: float, readings: dict[int, float], first_b
             left=bucket * _BUCKET_WIDTH,
             x=(bucket + 0.5) * _BUCKET_WIDTH,
             y=round(_HEIGHT * (1 - max(value, 0.0) / top), 2),
-            title=f"{to_datetime((first_bucket + bucket) * _STEP_NS):%H:%M} UTC: {value:.4g} {unit}",
+            title=f"{to_datetime((first_bucket + bucket) * _STEP_NS):%H:%M} UTC: {_round(value)} {unit}",
         )
         for bucket, value in sorted(readings.items())
     }
     values = list(readings.values())
-    summary = f"between {min(values):.4g} and {max(values):.4g} {unit} in {len(values)} of {_BUCKETS} times two minutes"
+    summary = f"between {_round(min(values))} and {_round(max(values))} {unit}"
     latest = readings[max(readings)]
     return Curve(
         name=name,
         unit=unit,
-        top=f"{top:.4g} {unit}",
-        latest=f"{latest:.4g} {unit}",
+        top=f"{_round(top)} {unit}",
+        latest=f"{_round(latest)} {unit}",
         summary=summary,
         dots=list(dots.values()),
         lines=[" ".join(f"{dots[bucket].x},{dots[bucket].y}" for bucket in run) for run in _runs(list(dots))],
     )
+
+
+def _round(value: float) -> str:
+    """Return three digits, for more of them tell nothing on a small chart."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004  three digits
 
 
 def _runs(buckets: Sequence[int]) -> Iterator[list[int]]:

@@ -34,7 +34,7 @@ class MeasuredComputeResourceAdmin(ComputeResourceAdmin):
     def used(self, resource: Any) -> SafeString | None:
         return percent(resource.usage)
 
-    @admin.display(description="memory used")
+    @admin.display(description="memory")
     def memory(self, resource: Any) -> SafeString | None:
         return gibibytes(resource.usage)
 

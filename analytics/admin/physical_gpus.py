@@ -42,7 +42,7 @@ class MeasuredPhysicalGPUAdmin(PhysicalGPUAdmin):
     def used(self, card: Any) -> SafeString | None:
         return percent(card.usage)
 
-    @admin.display(description="memory used")
+    @admin.display(description="memory")
     def memory(self, card: Any) -> SafeString | None:
         return gibibytes(card.usage)
 

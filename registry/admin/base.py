@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar
 
+from django import forms
+from django.db.models import DecimalField
 from django.http import HttpRequest
 from django.http.response import HttpResponse
 from django.utils.safestring import SafeString
@@ -27,9 +30,17 @@ class Panel:
     html: SafeString | str = ""
 
 
+class PlainDecimalField(forms.DecimalField):
+    """Shows 2.85 and not 2.850000."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+
+
 class RegistryAdmin(ModelAdmin):
     """A list as wide as the window, which counts only what its filters leave, and a page with panels."""
 
+    formfield_overrides: ClassVar = {DecimalField: {"form_class": PlainDecimalField}}
     list_fullwidth = True
     list_filter_submit = True
     list_per_page = 50

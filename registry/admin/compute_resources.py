@@ -65,7 +65,7 @@ class ComputeResourceAdmin(CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
     list_select_related: Sequence[str] = ("physical__node", "seen_node")
     inlines = (HolderInline,)
     actions = ("retire", "take_back", "accept_seen", "clear_corrections")
-    seen_fields = ("all_contexts", "card", "first_seen", "last_seen", "mig_profile", "sm_share", "memory_total_gb")
+    seen_fields = ("all_contexts", "card", "counted_profile", "counted_share", "first_seen", "last_seen")
     follows: ClassVar = {"retired_at": "retired_by"}
     fieldsets = (
         (None, {"fields": (("tenant", "uuid"), ("card", "all_contexts"), ("set_cost_per_hour_usd", "labels"))}),
@@ -80,9 +80,9 @@ class ComputeResourceAdmin(CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
             "MIG",
             {
                 "fields": (
-                    ("set_mig_profile", "set_sm_share"),
+                    ("counted_profile", "set_mig_profile"),
+                    ("counted_share", "set_sm_share"),
                     ("gi_id", "ci_id"),
-                    ("mig_profile", "sm_share", "memory_total_gb"),
                 ),
             },
         ),
@@ -98,8 +98,7 @@ class ComputeResourceAdmin(CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
         return counted
 
     def panels_before(self, request: HttpRequest, obj: ComputeResource) -> Sequence[Panel]:
-        panel = self.facts_panel(request, obj)
-        return () if panel is None else (panel,)
+        return self.facts_panel(request, obj)
 
     @admin.action(description="Retire: it is not there any more", permissions=["change"])
     def retire(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponseBase | None:
@@ -138,6 +137,14 @@ class ComputeResourceAdmin(CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
     @admin.display(ordering="last_seen", description="last seen")
     def seen(self, resource: ComputeResource) -> SafeString | None:
         return ago(resource.last_seen)
+
+    @admin.display(description="profile that counts")
+    def counted_profile(self, resource: ComputeResource) -> str:
+        return resource.mig_profile
+
+    @admin.display(description="share of SMs that counts")
+    def counted_share(self, resource: ComputeResource) -> str | None:
+        return None if resource.sm_share is None else f"{resource.sm_share:.4g}"
 
     @admin.display(description="contexts, the ended ones too")
     def all_contexts(self, resource: Any) -> SafeString:

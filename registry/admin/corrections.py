@@ -25,9 +25,10 @@ FROM_PAGE: Final = "from_page"
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact of an object: what is set, what was seen and when, and whether the two differ."""
+    """One fact of an object: what counts, what is set, what was seen and when, and whether these two differ."""
 
     name: str
+    counts: Any
     set: Any
     seen: Any
     seen_at: Any
@@ -81,11 +82,12 @@ class CorrectionsMixin:
         self.message_user(request, f"{count} {name} {done}.")
         return back_to_page(request, self.opts)
 
-    def facts_panel(self: Any, request: HttpRequest, obj: Any) -> Panel | None:
-        """Return what was seen beside what is set; None while nothing is set, when there is nothing to compare."""
+    def facts_panel(self: Any, request: HttpRequest, obj: Any) -> Sequence[Panel]:
+        """Return what counts, what is set and what was seen, beside each other; no panel where nothing is known."""
         facts = [
             Fact(
                 name=FACT_NAMES.get(x, x),
+                counts=getattr(obj, x) or None,
                 set=getattr(obj, f"set_{x}") if _is_set(obj, x) else None,
                 seen=getattr(obj, f"seen_{x}") or None,
                 seen_at=ago(getattr(obj, f"seen_{x}_at")),
@@ -93,18 +95,18 @@ class CorrectionsMixin:
             )
             for name, x in self.facts.items()
         ]
-        if not any(fact.set is not None for fact in facts):
-            return None
+        if all(fact.counts is None for fact in facts):
+            return ()
         context = {
             "facts": facts,
-            "may_change": self.has_change_permission(request, obj),
+            "may_change": any(fact.set for fact in facts) and self.has_change_permission(request, obj),
             "is_conflict": bool(obj.conflicts),
             "address": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
             "checkbox": ACTION_CHECKBOX_NAME,
             "pk": obj.pk,
             "from_page": FROM_PAGE,
         }
-        return Panel("Set and seen", html=render_to_string("registry/admin/facts.html", context, request))
+        return (Panel("What it is", html=render_to_string("registry/admin/facts.html", context, request)),)
 
 
 def back_to_page(request: HttpRequest, opts: Any) -> HttpResponseRedirect | None:
@@ -116,11 +118,10 @@ def back_to_page(request: HttpRequest, opts: Any) -> HttpResponseRedirect | None
 
 
 def told(count: int, noun: str, done: str) -> str:
-    """Return a sentence: `3 cards moved.`"""
+    """Return a sentence, such as `3 cards moved.`, of what was done."""
     return f"{count:,} {noun}{pluralize(count)} {done}."
 
 
 def _is_set(obj: Any, x: str) -> bool:
-    column: Sequence[str] = (f"set_{x}",)
-    field = obj._meta.get_field(column[0])  # noqa: SLF001  Django's way
+    field = obj._meta.get_field(f"set_{x}")  # noqa: SLF001  Django's way
     return getattr(obj, field.attname) not in field.empty_values

@@ -39,7 +39,7 @@ class ExchangeMixin(ImportExportMixin):
         return bool(self.has_view_permission(request))
 
     def get_import_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_import_context_data(**kwargs), "most_shown": _SHOWN}
+        return {**super().get_import_context_data(**kwargs), "most_shown": _SHOWN, "key_name": self.key_fields[1]}
 
     def get_import_data_kwargs(self, **kwargs: Any) -> dict[str, Any]:
         """All or nothing, also where the registry changed after the preview."""

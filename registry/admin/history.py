@@ -1,10 +1,13 @@
 """The history of an object in the admin: who changed which field when, from what to what."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
+
+from registry.admin.links import labels_text
 
 
 class HistoryMixin(SimpleHistoryAdmin):
@@ -12,6 +15,7 @@ class HistoryMixin(SimpleHistoryAdmin):
 
     object_history_list_template = "registry/admin/history.html"
     history_list_per_page = 50
+    key_fields: Collection[str] = ()
 
     def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: an old version would overwrite all later corrections; each field is corrected by itself."""
@@ -21,14 +25,14 @@ class HistoryMixin(SimpleHistoryAdmin):
         records = list(historical_records)
         oldest = records[-1].prev_record if records else None
         for record, earlier in zip(records, [*records[1:], oldest], strict=True):
-            record.changes = [] if record.history_type == "-" else list(_changes(record, earlier))
+            record.changes = [] if record.history_type == "-" else list(_changes(record, earlier, self.key_fields))
         historical_records.object_list = records
 
 
-def _changes(record: Any, earlier: Any) -> Iterator[tuple[str, Any, Any]]:
+def _changes(record: Any, earlier: Any, key: Collection[str]) -> Iterator[tuple[str, Any, Any]]:
     """Yield (name, old, new). Before its first version an object had what sightings give it: nothing that is set."""
     for field in record.tracked_fields:
-        if field.primary_key or field.name in {"tenant", "resource"}:
+        if field.primary_key or field.name in key:
             continue
         new = getattr(record, field.attname)
         old = field.get_default() if earlier is None else getattr(earlier, field.attname)
@@ -39,4 +43,8 @@ def _changes(record: Any, earlier: Any) -> Iterator[tuple[str, Any, Any]]:
 def _shown(field: Any, record: Any, value: Any) -> Any:
     if value in field.empty_values:
         return None
+    if isinstance(value, dict):
+        return labels_text(value)
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
     return getattr(record, field.name) if field.is_relation and record is not None else value

@@ -81,7 +81,7 @@ class PhysicalGPUAdmin(CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
                 "description": "What is blank here is as it was seen.",
             },
         ),
-        ("Hardware", {"fields": (("architecture", "compute_capability"), ("sm_count", "tflops", "tdp_watts"))}),
+        ("Hardware", {"fields": (("architecture", "compute_capability"), ("sm_count", "tflops"), "tdp_watts")}),
         ("Place", {"fields": (("numa_node", "pcie_bus_id"), ("first_seen", "last_seen"))}),
     )
 
@@ -94,8 +94,7 @@ class PhysicalGPUAdmin(CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
         return counted
 
     def panels_before(self, request: HttpRequest, obj: PhysicalGPU) -> Sequence[Panel]:
-        panel = self.facts_panel(request, obj)
-        return () if panel is None else (panel,)
+        return self.facts_panel(request, obj)
 
     def panels_after(self, request: HttpRequest, obj: PhysicalGPU) -> Sequence[Panel]:
         return tuple(card_panels(obj))

@@ -19,7 +19,7 @@ from registry.models import EndedBy, ResourceContext
 
 @admin.register(ResourceContext)
 class ResourceContextAdmin(OfOneTenantAdmin):
-    key_fields = ()
+    key_fields = ("resource",)
     seen_fields = ("held", "last_seen")
     follows: ClassVar = {"detached_at": "ended_by"}
     list_display = ("holder", "held", "hostname", "pod", "process_id", "attached_at", "detached_at", "seen")

@@ -35,7 +35,8 @@ class NamedByUuidField(serializers.SlugRelatedField[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         uuid = body_fields.TextField(trim_whitespace=False).run_validation(data)
-        found = self.get_queryset().filter(uuid=uuid).first()
+        looked_up = self.context.get("references")  # of a bulk, all at once
+        found = self.get_queryset().filter(uuid=uuid).first() if looked_up is None else looked_up.get(uuid)
         if found is None:
             self.fail("does_not_exist")
         return found

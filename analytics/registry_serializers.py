@@ -23,6 +23,8 @@ from analytics.serializers import PageSerializer
 from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext
 
 MAX_UNKNOWN_NAMED: Final = 20
+# Of a bulk.
+MAX_OBJECTS: Final = 1000
 FIXED_NAME: Final = "{} stays what it is. Create another one with the other one, and delete this one."
 _CONFLICTS: Final = "Where something else was seen than an operator set; what is set counts."
 _SET: Final = "Which fields an operator set; the others are as they were seen."
@@ -235,6 +237,14 @@ class ResourceContextSerializer(RegistrySerializer):
             *("attached_at", "detached_at", "ended_by", "last_seen"),
         )
         validators = ()
+
+
+class BulkSerializer(serializers.Serializer[Any]):
+    """What became of the objects of a bulk."""
+
+    created = serializers.IntegerField(help_text="How many are new.")
+    updated = serializers.IntegerField(help_text="How many were there, and are changed.")
+    unchanged = serializers.IntegerField(help_text="How many were there, just so.")
 
 
 # Of an action called `list` the OpenAPI document would have a list of pages, if it were not for many=False.

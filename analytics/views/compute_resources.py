@@ -1,17 +1,17 @@
 """Compute resources: the registry's records of what processes can run on."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from rest_framework import serializers
-
-from analytics.filters import ComputeResourceFilter, parameter_fields
-from analytics.params import PageParameters
+from analytics.filters import ComputeResourceFilter
 from analytics.queries.gpus import GPU_ORDER
 from analytics.registry_serializers import ComputeResourcePageSerializer, ComputeResourceSerializer
+from analytics.tenancy import tenant_of
+from analytics.views.bulk import BulkViews
 from analytics.views.examples import CARD_UUID, FIRST_SEEN, LAST_SEEN, NODE, SLICE_UUID
-from analytics.views.registry import RegistryViews
+from analytics.views.labelled import LABELS_PARAMETER, LabelledPageParameters
 from analytics.views.registry_docs import documented
-from registry.models import ComputeResource
+from registry.models import ComputeResource, PhysicalGPU
 
 SLICE: Final = {
     "uuid": SLICE_UUID,
@@ -40,23 +40,22 @@ SLICE: Final = {
 }
 
 
-class ComputeResourceListParameters(PageParameters):
+class ComputeResourceListParameters(LabelledPageParameters):
     """What `GET /compute-resources` takes."""
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        return {**super().get_fields(), **parameter_fields(ComputeResourceFilter)}
+    filters = ComputeResourceFilter
 
 
 @documented(
     names=("compute_resource", "compute_resources"),
     serializer=ComputeResourceSerializer,
     page=ComputeResourcePageSerializer,
-    parameters=[ComputeResourceListParameters],
+    parameters=[ComputeResourceListParameters, LABELS_PARAMETER],
     example=SLICE,
     change={"physical_uuid": SLICE["physical_uuid"]},
     deletes="Delete a compute resource and its contexts. The next span that ran on it registers it again.",
 )
-class ComputeResourceViews(RegistryViews):
+class ComputeResourceViews(BulkViews):
     queryset = ComputeResource.objects.described().select_related(
         "physical", "set_physical", "seen_physical", "seen_node"
     )
@@ -64,10 +63,19 @@ class ComputeResourceViews(RegistryViews):
     page_serializer = ComputeResourcePageSerializer
     rows_field = "compute_resources"
     list_parameters = ComputeResourceListParameters
-    filters = ComputeResourceFilter
     order = GPU_ORDER
     noun = "compute resource"
     lookup_field = "uuid"
     refusals: ClassVar = {
         "compute_resource_uuid_unique": ("uuid", "There is a compute resource with this UUID already.")
     }
+    signed = ("retired_by",)
+
+    def references(self, bodies: Sequence[Any]) -> Mapping[str, Any]:
+        uuids = {body.get("physical_uuid") for body in bodies if isinstance(body, Mapping)}
+        texts = [uuid for uuid in uuids if isinstance(uuid, str) and "\0" not in uuid]
+        cards = PhysicalGPU.objects.filter(tenant__slug=tenant_of(self.request), uuid__in=texts)
+        return {card.uuid: card for card in cards}
+
+    def sign(self, written: ComputeResource) -> None:
+        written.sign()

@@ -82,6 +82,7 @@ MODEL_SPAN: Final = {
             "vendor": "NVIDIA",
             "node_id": NODE,
             "resource_type": "mig_3g.40gb",
+            "source": "span",
             **READINGS,
         }
     ],
@@ -104,7 +105,12 @@ GPU: Final = {
     "user_labels": ["cuda:0"],
     **READINGS,
     "reading_at": LAST_SEEN,
-    "cost_per_hour_usd": 2.85,
+    "cost_per_hour_usd": 1.407188,
+    "share": 0.49375,
+    "mig_profile": "3g.40gb",
+    "sm_share": 0.42857142857142855,
+    "labels": {"team": "search"},
+    "retired_at": None,
     "first_seen": FIRST_SEEN,
     "last_seen": LAST_SEEN,
 }
@@ -127,6 +133,7 @@ HOLDER: Final = {
     "labels": {"team": "search"},
     "attached_at": "2026-02-07T09:30:00.000000000Z",
     "detached_at": None,
+    "ended_by": "",
     "last_seen": LAST_SEEN,
 }
 CARD: Final = {

@@ -9,7 +9,6 @@ from urllib.parse import quote
 import psycopg
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django_filters import FilterSet
 from rest_framework import status
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
@@ -17,10 +16,11 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from analytics.etags import etag_of, require_match
-from analytics.params import PageParameters, QueryParameters, page_of
+from analytics.params import QueryParameters, page_of
 from analytics.queries.keyset import find_rows
 from analytics.serializers import PageSerializer
 from analytics.tenancy import tenant_of
+from analytics.views.labelled import LabelledPageParameters, has_labels
 from registry.models import Tenant
 
 ANY_TEXT: Final = re.compile("[^\0]+")
@@ -32,8 +32,7 @@ class RegistryViews(GenericViewSet[Any]):
 
     filter_backends = ()
     pagination_class = None
-    list_parameters: ClassVar[type[PageParameters]]
-    filters: ClassVar[type[FilterSet]]
+    list_parameters: ClassVar[type[LabelledPageParameters]]
     page_serializer: ClassVar[type[PageSerializer]]
     # The field of page_serializer that has the rows.
     rows_field: ClassVar[str]
@@ -52,10 +51,10 @@ class RegistryViews(GenericViewSet[Any]):
     def list(self, request: Request) -> Response:
         parameters = self.list_parameters.read(request)
         page = page_of(request, parameters)
-        wanted = self.filters(request.query_params, self.get_queryset())
+        wanted = self.list_parameters.filters(request.query_params, self.get_queryset())
         if not wanted.is_valid():
             raise ValidationError(wanted.errors)
-        found = find_rows(self.narrowed(wanted.qs, parameters), order=self.order, page=page)
+        found = find_rows(wanted.qs.filter(has_labels(parameters["attributes"])), order=self.order, page=page)
         answer = {
             self.rows_field: found.rows,
             "total": found.total,
@@ -97,10 +96,6 @@ class RegistryViews(GenericViewSet[Any]):
         with self.written():
             self.find_unchanged().delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-    def narrowed(self, rows: QuerySet[Any], parameters: Mapping[str, Any]) -> QuerySet[Any]:  # noqa: ARG002  a hook
-        """Return what validated parameters that are no filters of `filters` leave of the rows."""
-        return rows
 
     def owner(self) -> dict[str, Any]:
         """Return the values that a new object has by who asks."""

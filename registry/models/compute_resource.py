@@ -5,9 +5,11 @@ from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Cast, Coalesce, Least, NullIf, Round
+from django.db.models.functions import Cast, Coalesce, NullIf, Round
+from django.db.models.lookups import GreaterThan
 
 from registry.models import mig
 from registry.models.facts import (
@@ -112,7 +114,8 @@ def share_of_card() -> Case:
             of_slice = Cast("memory_total_gb", gigabytes) / Cast("physical__memory_total_gb", gigabytes)
     return Case(
         When(type_or_guess=FULL_CARD, then=Value(Decimal(1))),
-        default=Least(of_slice, Value(Decimal(1))),
+        When(GreaterThan(of_slice, Value(Decimal(1))), then=Value(Decimal(1))),
+        default=of_slice,
         output_field=models.DecimalField(max_digits=24, decimal_places=18),
     )
 
@@ -175,7 +178,11 @@ class ComputeResource(Remembering):
     seen_node_at = seen_at()
 
     set_mig_profile = models.CharField(
-        "MIG profile", max_length=50, blank=True, help_text="1g.10gb … Blank: as the type says."
+        "MIG profile",
+        max_length=50,
+        blank=True,
+        validators=[RegexValidator(mig.PROFILE, "Give a MIG profile such as 1g.10gb.")],
+        help_text="1g.10gb … Blank: as the type says.",
     )
     mig_profile = models.GeneratedField(
         expression=mig.profile(),
@@ -193,6 +200,7 @@ class ComputeResource(Remembering):
         decimal_places=mig.SM_SHARE_PLACES,
         null=True,
         blank=True,
+        validators=[MinValueValidator(Decimal(1).scaleb(-mig.SM_SHARE_PLACES)), MaxValueValidator(1)],
         help_text="Of the card's, above 0 up to 1. Blank: as the profile says.",
     )
     sm_share = models.GeneratedField(
@@ -255,10 +263,13 @@ class ComputeResource(Remembering):
         return f"{self.uuid} ({kind})" if kind else self.uuid
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save it. Who saves it by the ORM is an operator: a retirement that differs from before is their word."""
+        self.sign()
+        super().save(*args, **kwargs)
+
+    def sign(self) -> None:
+        """Note who retired it. Who writes it by the ORM is an operator: what differs from before is their word."""
         if self.differs():
             self.retired_by = RetiredBy.OPERATOR if self.retired_at else ""
-        super().save(*args, **kwargs)
 
     def clean(self) -> None:
         """Refuse a card of another tenant; the database refuses it too (compute_resource_set_card_of_tenant)."""

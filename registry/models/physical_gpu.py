@@ -1,10 +1,11 @@
 """Physical GPUs: the cards, as they sit in a node."""
 
+import math
 from decimal import Decimal
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
@@ -25,6 +26,19 @@ from registry.models.node import Node
 from registry.models.tenant import Tenant
 
 __all__ = ["MEMORY_BOUND_GB", "PhysicalGPU", "price_field"]
+
+
+CAPABILITY: Final = r"^[0-9]{1,3}\.[0-9]{1,3}$"
+BUS_ID: Final = r"^([0-9A-Fa-f]{4,8}:)?[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-7]$"
+TFLOPS_BOUND: Final = 1e9
+WATTS_BOUND: Final = 1e6
+_IS_CAPABILITY: Final = RegexValidator(CAPABILITY, "Give a compute capability such as 9.0.")
+_IS_BUS_ID: Final = RegexValidator(BUS_ID, "Give a PCIe bus id such as 00000000:65:00.0.")
+
+
+def _between(bound: float) -> list[Any]:
+    """Return the validators of a number above 0 and below a bound."""
+    return [MinValueValidator(math.ulp(0.0)), MaxValueValidator(math.nextafter(bound, 0))]
 
 
 def price_field(help_text: str) -> Any:
@@ -105,13 +119,27 @@ class PhysicalGPU(models.Model):
     cost_per_hour_usd = price_field("Of the whole card, whether it is in use or not.")
     labels = labels_field()
     architecture = set_text(help_text="Hopper, CDNA 3 …")
-    compute_capability = models.CharField(max_length=7, blank=True, help_text="9.0 …")
-    sm_count = models.PositiveIntegerField("SMs", null=True, blank=True, help_text="Streaming multiprocessors: 132 …")
-    tflops = models.FloatField("TFLOPS", null=True, blank=True, help_text="At the precision that you compare by.")
-    tdp_watts = models.FloatField("TDP (W)", null=True, blank=True, help_text="700 …")
+    compute_capability = models.CharField(
+        max_length=7, blank=True, validators=[_IS_CAPABILITY], help_text="Of NVIDIA's: 9.0 …"
+    )
+    sm_count = models.PositiveIntegerField(
+        "SMs", null=True, blank=True, validators=[MinValueValidator(1)], help_text="Streaming multiprocessors: 132 …"
+    )
+    tflops = models.FloatField(
+        "TFLOPS",
+        null=True,
+        blank=True,
+        validators=_between(TFLOPS_BOUND),
+        help_text="At the precision that you compare by.",
+    )
+    tdp_watts = models.FloatField("TDP (W)", null=True, blank=True, validators=_between(WATTS_BOUND), help_text="700 …")
     numa_node = models.PositiveSmallIntegerField("NUMA node", null=True, blank=True)
     pcie_bus_id = models.CharField(
-        "PCIe bus id", max_length=16, blank=True, help_text="As nvidia-smi or lspci names it: 00000000:65:00.0"
+        "PCIe bus id",
+        max_length=16,
+        blank=True,
+        validators=[_IS_BUS_ID],
+        help_text="As nvidia-smi or lspci names it: 00000000:65:00.0",
     )
     # Move with every span, so no index holds them: PostgreSQL then updates the row in place (heap-only tuples).
     first_seen = models.DateTimeField(null=True, blank=True, editable=False)
@@ -136,15 +164,14 @@ class PhysicalGPU(models.Model):
             memory_is_possible(column="seen_memory_total_gb", name="physical_gpu_seen_memory"),
             models.CheckConstraint(condition=Q(cost_per_hour_usd__gte=0), name="physical_gpu_cost_not_negative"),
             models.CheckConstraint(
-                condition=Q(compute_capability="") | Q(compute_capability__regex=r"^[0-9]{1,3}\.[0-9]{1,3}$"),
+                condition=Q(compute_capability="") | Q(compute_capability__regex=CAPABILITY),
                 name="physical_gpu_compute_capability",
             ),
             models.CheckConstraint(condition=Q(sm_count__gt=0), name="physical_gpu_sm_count"),
-            models.CheckConstraint(condition=Q(tflops__gt=0, tflops__lt=1e9), name="physical_gpu_tflops"),
-            models.CheckConstraint(condition=Q(tdp_watts__gt=0, tdp_watts__lt=1e6), name="physical_gpu_tdp"),
+            models.CheckConstraint(condition=Q(tflops__gt=0, tflops__lt=TFLOPS_BOUND), name="physical_gpu_tflops"),
+            models.CheckConstraint(condition=Q(tdp_watts__gt=0, tdp_watts__lt=WATTS_BOUND), name="physical_gpu_tdp"),
             models.CheckConstraint(
-                condition=Q(pcie_bus_id="")
-                | Q(pcie_bus_id__regex=r"^([0-9A-Fa-f]{4,8}:)?[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.[0-7]$"),
+                condition=Q(pcie_bus_id="") | Q(pcie_bus_id__regex=BUS_ID),
                 name="physical_gpu_pcie_bus_id",
             ),
             models.CheckConstraint(condition=Q(last_seen__gte=F("first_seen")), name="physical_gpu_seen_in_order"),

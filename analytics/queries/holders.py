@@ -1,0 +1,158 @@
+"""Which GPU did a span hold that names none? The one that the registry's contexts have its host, pod and process on."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from django.db import connection
+
+from analytics.gpu_json import held_gpu
+from registry.times import to_datetime
+
+MAX_CONTEXTS_OF_SENDER: Final = 1000
+
+# A member of a span's JSON object that nobody who sends spans can write: in JSON a quote within a text is escaped,
+# and what has keys of its own, the attributes, comes after.
+_GPUS: Final = b',"gpus":['
+_NONE: Final = b"]"
+_HOST, _POD, _PID = (re.compile(rb',"%b":("(?:[^"\\]|\\.)*"|-?[0-9]+)' % name) for name in (b"host", b"pod", b"pid"))
+
+_TEXTS: Final = ("resource_uuid", "physical_uuid", "model", "vendor", "node_id", "resource_type")
+# Each sender's contexts while its spans ran, by whichever of host and pod it says; the rest may be anything.
+_SQL: Final = """
+SELECT
+    asked.number, held.user_label, held.attached_at, held.detached_at, held.ended_by = 'silence' AS held_at_its_end,
+    resource.uuid AS resource_uuid, coalesce(card.uuid, '') AS physical_uuid,
+    coalesce(nullif(card.model, ''), resource.seen_model) AS model,
+    coalesce(nullif(card.vendor, ''), resource.seen_vendor) AS vendor,
+    coalesce(node.name, seen_node.name, '') AS node_id, resource.resource_type
+FROM unnest(%(hosts)s::text[], %(pods)s::text[], %(pids)s::bigint[], %(first)s::timestamptz[], %(last)s::timestamptz[])
+    WITH ORDINALITY AS asked (host, pod, pid, first, last, number)
+JOIN registry_tenant AS tenant ON tenant.slug = %(tenant)s
+CROSS JOIN LATERAL (
+    (
+        SELECT of_host.*
+        FROM registry_resourcecontext AS of_host
+        JOIN registry_computeresource AS own ON own.id = of_host.resource_id AND own.tenant_id = tenant.id
+        WHERE asked.host <> ''
+            AND of_host.hostname = asked.host
+            AND (asked.pod = '' OR of_host.pod = asked.pod)
+            AND (asked.pid IS NULL OR of_host.process_id = asked.pid)
+            AND of_host.attached_at <= asked.last
+            AND (of_host.detached_at IS NULL OR of_host.detached_at >= asked.first)
+    )
+    UNION ALL
+    (
+        SELECT of_pod.*
+        FROM registry_resourcecontext AS of_pod
+        JOIN registry_computeresource AS own ON own.id = of_pod.resource_id AND own.tenant_id = tenant.id
+        WHERE asked.host = ''
+            AND asked.pod <> ''
+            AND of_pod.pod = asked.pod
+            AND (asked.pid IS NULL OR of_pod.process_id = asked.pid)
+            AND of_pod.attached_at <= asked.last
+            AND (of_pod.detached_at IS NULL OR of_pod.detached_at >= asked.first)
+    )
+    LIMIT %(limit)s
+) AS held
+JOIN registry_computeresource AS resource ON resource.id = held.resource_id
+LEFT JOIN registry_physicalgpu AS card ON card.id = resource.physical_id
+LEFT JOIN registry_node AS node ON node.id = card.node_id
+LEFT JOIN registry_node AS seen_node ON seen_node.id = resource.seen_node_id
+"""
+
+
+class Sender(NamedTuple):
+    """What a span says of who sent it, "" and None where it says nothing."""
+
+    host: str
+    pod: str
+    pid: int | None
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A context: its resource as the JSON of a GPU, without the label, and when it was held."""
+
+    gpu: dict[str, str]
+    user_label: str
+    attached_at: datetime
+    detached_at: datetime | None
+    held_at_its_end: bool
+
+    def at(self, moment: datetime) -> bool:
+        if moment < self.attached_at:
+            return False
+        ended = self.detached_at
+        return ended is None or moment < ended or (self.held_at_its_end and moment == ended)
+
+
+def with_held_gpus(members: Sequence[bytes], start_ns: Sequence[int], *, tenant: str) -> list[bytes]:
+    """Return the members of spans' JSON objects, with the GPU in `gpus` that the contexts tell where a span names none.
+
+    It is told where of all contexts of the span's host, pod and process, as far as it says them, those at its start are
+    of one resource; host or pod it has to say. One statement where any span names no GPU, none else.
+    """
+    shown = list(members)
+    spans: dict[Sender, list[int]] = {}
+    for at, text in enumerate(shown):
+        begin = text.find(_GPUS)
+        if text[begin + len(_GPUS) : begin + len(_GPUS) + 1] == _NONE:
+            sender = _sender(text[:begin])
+            if sender.host or sender.pod:
+                spans.setdefault(sender, []).append(at)
+    for sender, held in _contexts(tenant, spans, start_ns).items():
+        for at in spans[sender]:
+            gpu = _decided(held, to_datetime(start_ns[at]))
+            if gpu is not None:
+                before, between, after = shown[at].partition(_GPUS)
+                shown[at] = before + between + gpu + after
+    return shown
+
+
+def _sender(head: bytes) -> Sender:
+    host, pod, pid = (pattern.search(head) for pattern in (_HOST, _POD, _PID))
+    return Sender(
+        host="" if host is None else json.loads(host[1]),
+        pod="" if pod is None else json.loads(pod[1]),
+        pid=None if pid is None else int(pid[1]),
+    )
+
+
+def _contexts(tenant: str, spans: dict[Sender, list[int]], start_ns: Sequence[int]) -> dict[Sender, list[_Held]]:
+    """Return each sender's contexts while its spans began; none of one that has too many to tell."""
+    senders = [sender for sender in spans if "\0" not in sender.host + sender.pod]  # which no text of PostgreSQL has
+    if not senders:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SQL,
+            {
+                "tenant": tenant,
+                "hosts": [sender.host for sender in senders],
+                "pods": [sender.pod for sender in senders],
+                "pids": [sender.pid for sender in senders],
+                "first": [to_datetime(min(start_ns[at] for at in spans[sender])) for sender in senders],
+                "last": [to_datetime(max(start_ns[at] for at in spans[sender])) for sender in senders],
+                "limit": MAX_CONTEXTS_OF_SENDER,
+            },
+        )
+        found: dict[Sender, list[_Held]] = {}
+        for number, label, attached_at, detached_at, held_at_its_end, *texts in cursor:
+            gpu = dict(zip(_TEXTS, texts, strict=True))
+            found.setdefault(senders[number - 1], []).append(
+                _Held(gpu, label, attached_at, detached_at, held_at_its_end)
+            )
+    return {sender: held for sender, held in found.items() if len(held) < MAX_CONTEXTS_OF_SENDER}
+
+
+def _decided(held: Sequence[_Held], moment: datetime) -> bytes | None:
+    """Return the JSON of the one resource that was held then; None where there is none, or more than one."""
+    then = [each for each in held if each.at(moment)]
+    if len({each.gpu["resource_uuid"] for each in then}) != 1:
+        return None
+    labels = {each.user_label for each in then}
+    return held_gpu({**then[0].gpu, "user_label": labels.pop() if len(labels) == 1 else ""})

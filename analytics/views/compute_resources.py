@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
+from django.db.models import QuerySet
+
 from analytics.filters import ComputeResourceFilter
 from analytics.queries.gpus import GPU_ORDER
 from analytics.registry_serializers import ComputeResourcePageSerializer, ComputeResourceSerializer
@@ -56,9 +58,7 @@ class ComputeResourceListParameters(LabelledPageParameters):
     deletes="Delete a compute resource and its contexts. The next span that ran on it registers it again.",
 )
 class ComputeResourceViews(BulkViews):
-    queryset = ComputeResource.objects.described().select_related(
-        "physical", "set_physical", "seen_physical", "seen_node"
-    )
+    queryset = ComputeResource.objects.select_related("physical", "set_physical", "seen_physical", "seen_node")
     serializer_class = ComputeResourceSerializer
     page_serializer = ComputeResourcePageSerializer
     rows_field = "compute_resources"
@@ -70,6 +70,10 @@ class ComputeResourceViews(BulkViews):
         "compute_resource_uuid_unique": ("uuid", "There is a compute resource with this UUID already.")
     }
     signed = ("retired_by",)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        resources: QuerySet[Any] = super().get_queryset().described()  # type: ignore[attr-defined]  # its manager's
+        return resources
 
     def references(self, bodies: Sequence[Any]) -> Mapping[str, Any]:
         uuids = {body.get("physical_uuid") for body in bodies if isinstance(body, Mapping)}

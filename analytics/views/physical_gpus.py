@@ -97,7 +97,9 @@ def physical_gpu_metrics_list(request: Request, uuid: str) -> Response:
 
     Each slice's readings of a bucket become one by `aggregate` first. Of the slices that have a reading in the bucket,
     used and total memory and power are summed up; utilization, temperature and clock are averaged, each slice counting
-    alike. `active_spans` is summed up, so a span that ran on two slices counts twice.
+    alike. Nothing counts twice: where the card itself has a reading, its slices' do not count; slices in one GPU
+    instance (`gi_id`), which share its memory, count once; of slices of an old layout none does in a bucket that has
+    later ones. `active_spans` is summed up, so a span that ran on two slices counts twice.
     A span's slice is on the card that the span names; where it names none, on the card that the registry has it on.
     """
     parameters = GpuMetricsParameters.read(request)

@@ -63,11 +63,12 @@ def test_a_committed_edit_of_the_card_is_mirrored_by_the_next_run(
     assert card is not None
     with django_capture_on_commit_callbacks(execute=True):
         card.cost_per_hour_usd = Decimal("2.85")
+        card.set_memory_total_gb = 80
         card.set_node = Node.objects.create(tenant=card.tenant, name="dgx-h100-07")
         card.save()
     sync_registry()
 
-    assert dictionary() == (CARD, H100, "NVIDIA", "dgx-h100-07", "mig_1g.10gb", Decimal("2.85"))
+    assert dictionary() == (CARD, H100, "NVIDIA", "dgx-h100-07", "mig_1g.10gb", Decimal("0.356250"))
 
 
 def test_a_slice_that_moves_to_another_card_is_mirrored(

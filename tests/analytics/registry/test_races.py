@@ -12,7 +12,7 @@ from django.test import Client
 
 from registry.models import ComputeResource, PhysicalGPU, Tenant
 from tests.analytics.conftest import Get, wrong
-from tests.analytics.registry.records import CARD, CARDS, NEVER_SEEN, RESOURCES, SLICE, T1
+from tests.analytics.registry.records import CARD, CARDS, RESOURCES, SHOWN_CARD, SLICE, T1
 from tests.processes import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("queue")]
@@ -73,7 +73,7 @@ def test_a_change_overwrites_nothing_that_was_written_meanwhile(racer: Racer, ca
         PhysicalGPU.objects.update(last_seen=T1, set_vendor="AMD")
         racing = racer.start_and_block("patch", f"{CARDS}/GPU-5f2c1a9e", {"model": "MI300X"})
     assert racing.result(30).status_code == 200
-    assert get(f"{CARDS}/GPU-5f2c1a9e") == CARD | NEVER_SEEN | {"vendor": "AMD", "model": "MI300X", "last_seen": T1}
+    assert get(f"{CARDS}/GPU-5f2c1a9e") == SHOWN_CARD | {"vendor": "AMD", "model": "MI300X", "last_seen": T1}
 
 
 @pytest.mark.parametrize("method", ["patch", "delete"])

@@ -71,7 +71,7 @@ class OfOneTenantAdmin(HistoryMixin, RegistryAdmin):
     """What belongs to a tenant for good: its key is fixed once it stands, and so are the times of its sightings."""
 
     autocomplete_fields: ClassVar[tuple[str, ...]] = ("tenant",)
-    key_fields = ("tenant", "uuid")
+    key_fields: Sequence[str] = ("tenant", "uuid")
     seen_fields: ClassVar[tuple[str, ...]] = ("first_seen", "last_seen")
     # What a model's save() writes besides a field, by the field.
     follows: ClassVar[dict[str, str]] = {}

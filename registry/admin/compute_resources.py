@@ -140,7 +140,7 @@ class ComputeResourceAdmin(CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
 
     @admin.display(description="profile that counts")
     def counted_profile(self, resource: ComputeResource) -> str:
-        return resource.mig_profile
+        return str(resource.mig_profile)
 
     @admin.display(description="share of SMs that counts")
     def counted_share(self, resource: ComputeResource) -> str | None:

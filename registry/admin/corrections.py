@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.defaultfilters import pluralize
@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from registry.admin.base import Panel
-from registry.admin.links import FACT_NAMES, ago
+from registry.admin.links import FACT_NAMES, ago, page_of
 from registry.history import update_many
 
 # Says that an action was asked for on the page of its one object, which it then leads back to.
@@ -44,7 +44,7 @@ def locked(rows: QuerySet[Any]) -> list[Any]:
 class CorrectionsMixin:
     """For a model with columns `set_x` and `seen_x`; `facts` has each x by the name that `conflicts` has for it."""
 
-    facts: Mapping[str, str]
+    facts: ClassVar[Mapping[str, str]]
 
     @admin.display(description="conflict")
     def conflict(self, obj: Any) -> SafeString | str:
@@ -61,7 +61,8 @@ class CorrectionsMixin:
                 setattr(obj, f"set_{x}", obj._meta.get_field(f"set_{x}").get_default())  # noqa: SLF001
             return bool(corrected)
 
-        return self._changed(request, chosen, clear, "back to what was seen")
+        back: HttpResponseBase | None = self._changed(request, chosen, clear, "back to what was seen")
+        return back
 
     @admin.action(description="Accept what was seen where it differs", permissions=["change"])
     def accept_seen(self, request: HttpRequest, chosen: QuerySet[Any]) -> HttpResponseBase | None:
@@ -71,7 +72,8 @@ class CorrectionsMixin:
                 setattr(obj, f"set_{x}", getattr(obj, f"seen_{x}"))
             return bool(obj.conflicts)
 
-        return self._changed(request, chosen, accept, "set to what was seen")
+        back: HttpResponseBase | None = self._changed(request, chosen, accept, "set to what was seen")
+        return back
 
     def _changed(self: Any, request: HttpRequest, chosen: QuerySet[Any], change: Any, done: str) -> Any:
         with transaction.atomic():
@@ -87,9 +89,9 @@ class CorrectionsMixin:
         facts = [
             Fact(
                 name=FACT_NAMES.get(x, x),
-                counts=getattr(obj, x) or None,
-                set=getattr(obj, f"set_{x}") if _is_set(obj, x) else None,
-                seen=getattr(obj, f"seen_{x}") or None,
+                counts=_shown(getattr(obj, x)),
+                set=_shown(getattr(obj, f"set_{x}")),
+                seen=_shown(getattr(obj, f"seen_{x}")),
                 seen_at=ago(getattr(obj, f"seen_{x}_at")),
                 differs=name in obj.conflicts,
             )
@@ -120,6 +122,11 @@ def back_to_page(request: HttpRequest, opts: Any) -> HttpResponseRedirect | None
 def told(count: int, noun: str, done: str) -> str:
     """Return a sentence, such as `3 cards moved.`, of what was done."""
     return f"{count:,} {noun}{pluralize(count)} {done}."
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as the page shows it, what has a page of its own as a link; None for what is blank."""
+    return page_of(str(value._meta.model_name), value.pk, value) if isinstance(value, Model) else value or None  # noqa: SLF001
 
 
 def _is_set(obj: Any, x: str) -> bool:

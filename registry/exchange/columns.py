@@ -60,7 +60,7 @@ class TenantWidget(Widget):
             raise ValueError(f"There is no tenant with the slug “{value}”.") from None
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
-        return str(value.slug)
+        return "" if value is None else str(value.slug)
 
 
 class OfTenantWidget(Widget):
@@ -76,7 +76,7 @@ class OfTenantWidget(Widget):
         self.known: dict[tuple[str, str], Any] = {}
 
     def look_up(self, names: set[str]) -> None:
-        rows = self.model._default_manager.filter(**{f"{self.name}__in": names})  # noqa: SLF001  Django's way
+        rows: Any = self.model._default_manager.filter(**{f"{self.name}__in": names})  # noqa: SLF001  Django's way
         self.known = {(row.tenant.slug, getattr(row, self.name)): row for row in rows.select_related("tenant")}
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:

@@ -1,6 +1,6 @@
 """Files of rows that are known by their tenant and a name there; found at once, changed where a cell says otherwise."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, ClassVar
 
 import tablib
@@ -12,6 +12,7 @@ from import_export.resources import ModelResource
 from import_export.results import Result, RowResult
 
 from registry.exchange.columns import OfTenantWidget, TenantWidget
+from registry.exchange.constraints import Constraints
 from registry.history import create_many, update_many
 
 Key = tuple[str, str]
@@ -61,6 +62,8 @@ class KeyedResource(ModelResource):
         for name in headers:
             if isinstance(columns[name].widget, OfTenantWidget) and not columns[name].readonly:
                 columns[name].widget.look_up(set(dataset[name]) - {""})
+        self.written = self._writable(headers)
+        self.constraints = Constraints(self._meta.model)
         self.lines: dict[Key, int] = {}
         self.new: list[Model] = []
         self.changed: list[Model] = []
@@ -76,6 +79,7 @@ class KeyedResource(ModelResource):
         opts = instance._meta  # noqa: SLF001  Django's documented way to the model
         if new and not kwargs["user"].has_perm(f"{opts.app_label}.add_{opts.model_name}"):
             raise ValidationError({self.key_column: f"It is not known, and you may not add a {opts.verbose_name}."})
+        self.before = {name: getattr(instance, name) for name in self.written}
 
     def validate_instance(
         self,
@@ -83,16 +87,18 @@ class KeyedResource(ModelResource):
         import_validation_errors: Any = None,
         validate_unique: bool = True,  # noqa: FBT001, FBT002  the library's signature
     ) -> None:
-        """Refuse what the model or its constraints refuse, by the column's name. Raises ValidationError.
-
-        Of a row that is there, only what its file can change is looked at: each constraint is a statement.
-        """
+        """Refuse what the model or its constraints refuse, by the column's name. Raises ValidationError."""
         errors = dict(import_validation_errors or {})
-        fixed = set() if instance.pk is None else {field.name for field in instance._meta.fields} - self.written()  # noqa: SLF001
+        is_new = instance.pk is None
+        changed = self.written if is_new else self._edited(instance)
+        fields = instance._meta.fields  # noqa: SLF001  Django's documented way to the columns
+        # What a foreign key leads to was looked up; Django would do so once more for each row.
+        sure = {field.name for field in fields if field.is_relation or not (is_new or field.name in changed)}
         try:
-            instance.full_clean(exclude=fixed | set(errors), validate_unique=instance.pk is None)
+            instance.full_clean(exclude={*sure, *errors}, validate_unique=is_new, validate_constraints=False)
         except ValidationError as error:
             errors = error.update_error_dict(errors)
+        errors = self.constraints.refusals(instance, changed - errors.keys()) | errors
         if errors:
             names = {field.attribute: field.column_name for field in self.get_import_fields()}
             raise ValidationError({names.get(name, name): told for name, told in errors.items()})
@@ -109,12 +115,16 @@ class KeyedResource(ModelResource):
         """Write all that is new or changed at once, with its history, if nothing is wrong."""
         if not (dry_run or result.has_errors() or result.has_validation_errors()):
             create_many(self._meta.model, self.new)
-            update_many(self._meta.model, self.changed, sorted(self.written()))
+            update_many(self._meta.model, self.changed, sorted(self.written))
 
-    def written(self) -> set[str]:
-        """Return the fields of a row that is there which a file can change."""
+    def _writable(self, headers: Collection[str]) -> frozenset[str]:
+        """Return the fields of a row that is there which a file with these columns can change."""
         keys = {"tenant", self.key_column}
-        return {field.attribute for field in self.get_import_fields() if not field.readonly} - keys
+        fields = (field for field in self.get_import_fields() if not field.readonly and field.column_name in headers)
+        return frozenset(field.attribute for field in fields) - keys
+
+    def _edited(self, instance: Model) -> set[str]:
+        return {name for name in self.written if getattr(instance, name) != self.before[name]}
 
     def _changes(self, row_result: RowResult) -> Iterator[tuple[str, str, str]]:
         for field in self.get_import_fields():

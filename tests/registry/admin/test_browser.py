@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
@@ -38,8 +39,9 @@ def executable(playwright: Playwright) -> str:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def browser() -> Iterator[Browser]:
+    """Yield a Chromium. For one test, as the loop that Playwright runs meanwhile leaves no room for another one."""
     with sync_playwright() as playwright:
         # No sandbox: tests run as root in containers, where Chromium has none.
         browser = playwright.chromium.launch(executable_path=executable(playwright), args=["--no-sandbox"])
@@ -91,10 +93,11 @@ def admin(browser: Browser, live_server: LiveServer, monkeypatch: pytest.MonkeyP
         page.fill("#id_username", "ops")
         page.fill("#id_password", PASSWORD)
         page.click("#login-form button[type=submit]")
-        expect(page.get_by_role("heading", name="Hardware")).to_be_visible()
+        expect(page.locator("#content").get_by_role("heading", name="Hardware")).to_be_visible()
         return admin
 
     yield sign_in
+    connections.close_all()  # those of that loop's context, which nobody else knows of
     for admin in opened:
         complaints = admin.complaints
         admin.page.context.close()
@@ -246,5 +249,6 @@ def test_a_menu_opens_and_the_look_can_be_chosen(admin: Open) -> None:
     page = admin().open()
     page.locator("[x-data] >> text=ops").last.click()
     expect(page.get_by_text("Log out")).to_be_visible()
-    page.keyboard.press("Control+e")
+    for _ in ("light", "dark"):
+        page.keyboard.press("Control+e")
     wait_until(lambda: page.evaluate("document.documentElement.classList.contains('dark')"))

@@ -173,7 +173,7 @@ def test_a_card_of_another_tenant_is_not_found(ops: Client) -> None:
         (b"uuid,model\nGPU-1,H100\n", "tenant"),
         (b"tenant,uuid\n", "No valid data to import"),
         (b"\xff\xfe\x00", "encountered while trying to read file"),
-        (b"tenant,uuid\ndefault\n", "encountered while trying to read file"),
+        (b"tenant,uuid\ndefault\n", "This field is required."),
     ],
 )
 def test_what_is_no_such_file_is_told(ops: Client, content: bytes, told: str) -> None:

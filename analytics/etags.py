@@ -8,22 +8,13 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from rest_framework import status
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from analytics.attributes import json_text
+from axonize.api import PreconditionFailed
 
 _MOVING: Final = frozenset({"first_seen", "last_seen"})
 _DIGEST_LENGTH: Final = 32
-
-
-class PreconditionFailed(APIException):
-    """The object is not what the request's If-Match says."""
-
-    status_code = status.HTTP_412_PRECONDITION_FAILED
-    default_code = "precondition_failed"
-    default_detail = "Somebody changed this since you read it. Read it again, and send your change with its new ETag."
 
 
 def etag_of(data: Mapping[str, Any]) -> str:

@@ -68,14 +68,19 @@ class ForeignTextField(serializers.CharField):
         return "" if other is None else getattr(other, self.text)
 
 
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "number"}]})
+class FactField(serializers.JSONField):
+    """A text or a number."""
+
+
 class ConflictSerializer(serializers.Serializer[Any]):
     """A fact of which something else was seen than an operator set. What is set counts."""
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {  # a class with these as its names would hide Python's own `set`
             "field": serializers.CharField(help_text="The fact, by the name of its field."),
-            "set": serializers.JSONField(help_text="What an operator set."),
-            "seen": serializers.JSONField(help_text="What was seen last."),
+            "set": FactField(help_text="What an operator set."),
+            "seen": FactField(help_text="What was seen last."),
         }
 
 

@@ -70,6 +70,14 @@ class TooLarge(exceptions.APIException):
     default_detail = "This asks for more than one answer may take. Narrow the time range or the filters."
 
 
+class PreconditionFailed(exceptions.APIException):
+    """The object is not what the request's If-Match says."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_code = "precondition_failed"
+    default_detail = "Somebody changed this since you read it. Read it again, and send your change with its new ETag."
+
+
 class ExceptionHandler(StandardizedExceptionHandler):
     """Turns engines' failures into 503 and 422, and what nobody foresaw into a 500 that says nothing of it."""
 

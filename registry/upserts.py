@@ -185,7 +185,8 @@ def record_sightings(sightings: Sequence[Sighting]) -> int:
 
 def _card_of(s: Sighting) -> str:
     """Return the card: as sent, else the resource itself where that is no slice, as an Apple GPU is none."""
-    is_whole = s.resource_type == FULL_CARD or (s.user_label.startswith("mps:") and not s.resource_type)
+    is_apple = s.user_label.startswith("mps:") and not s.resource_type and not s.resource_uuid.startswith("MIG-")
+    is_whole = s.resource_type == FULL_CARD or is_apple
     return s.physical_uuid or (s.resource_uuid if is_whole else "")
 
 

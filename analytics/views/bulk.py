@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db.models import Model
+from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +23,7 @@ class BulkViews(RegistryViews):
 
     signed: ClassVar[tuple[str, ...]] = ()
 
+    @action(detail=False, methods=["post"])  # by which the OpenAPI document knows it; its address is in analytics.urls
     def bulk(self, request: Request) -> Response:
         QueryParameters.read(request)
         bodies = _list_of(request.data)

@@ -68,10 +68,10 @@ def documented(
         request=serializer(many=True),
         responses={200: BulkSerializer, **BODY_ERRORS},
         examples=[
-            OpenApiExample(f"Two {noun}s, as sent", value=[body, {name: "another"}], request_only=True),
+            OpenApiExample(f"A list of one {noun}", value=body, request_only=True),  # the library makes the list
             OpenApiExample(
-                f"Two {noun}s, one of them new",
-                value={"created": 1, "updated": 1, "unchanged": 0},
+                "It was there",
+                value={"created": 0, "updated": 1, "unchanged": 0},
                 response_only=True,
                 status_codes=[200],
             ),

@@ -14,14 +14,15 @@ from django.db.models.lookups import Exact
 
 from registry.models.facts import text_or
 
-_NAME: Final = r"(?:[1-7]c\.)?[1-7]g\.[1-9][0-9]{0,3}gb(?:\+[a-z.]{1,20})?"
+_EXTRAS: Final = r"(?:\+[a-z.]{1,20})?"
+_NAME: Final = rf"(?:[1-7]c\.)?[1-7]g\.[1-9][0-9]{{0,3}}gb{_EXTRAS}"
 PROFILE: Final = rf"^{_NAME}$"
 _PROFILE_OF_TYPE: Final = rf"^mig_({_NAME})$"
-_MEMORY_OF_PROFILE: Final = r"^(?:mig_)?(?:[1-7]c\.)?[1-7]g\.([1-9][0-9]{0,3})gb"
+_MEMORY_OF_PROFILE: Final = rf"^(?:mig_)?(?:[1-7]c\.)?[1-7]g\.([1-9][0-9]{{0,3}})gb{_EXTRAS}$"
 # `mig_40gb` tells the memory and nothing else.
 _MEMORY_OF_TYPE: Final = r"^mig_([1-9][0-9]{0,3})gb$"
-_COMPUTE_SLICES: Final = r"^(?:mig_)?([1-7])c\.[1-7]g\.[1-9][0-9]{0,3}gb"
-_GPU_SLICES: Final = r"^(?:mig_)?([1-7])g\.[1-9][0-9]{0,3}gb"
+_COMPUTE_SLICES: Final = rf"^(?:mig_)?([1-7])c\.[1-7]g\.[1-9][0-9]{{0,3}}gb{_EXTRAS}$"
+_GPU_SLICES: Final = rf"^(?:mig_)?([1-7])g\.[1-9][0-9]{{0,3}}gb{_EXTRAS}$"
 _INSTANCE: Final = r"([1-7]g\.[1-9][0-9]{0,3}gb)"
 # Cards have seven compute slices, but for those that have these profiles: A30, RTX PRO 6000. Of `1g.24gb`, which is
 # one of seven of an H100 with 96 GB and one of four of the latter, an operator says which.

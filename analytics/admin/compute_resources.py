@@ -8,9 +8,8 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from analytics.admin.chart import chart_panel
-from analytics.admin.readings import ReadingsChangeList, gibibytes, percent
+from analytics.admin.readings import Part, ReadingsChangeList, gibibytes, percent
 from analytics.queries.gpu_metrics import gpu_metrics
-from analytics.queries.gpu_readings import Key
 from registry.admin.base import Panel
 from registry.admin.compute_resources import ComputeResourceAdmin
 from registry.models import ComputeResource
@@ -26,9 +25,9 @@ class MeasuredComputeResourceAdmin(ComputeResourceAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ReadingsChangeList]:
         return ReadingsChangeList
 
-    def resource_keys(self, resources: Sequence[ComputeResource]) -> dict[int, list[Key]]:
+    def parts_of(self, resources: Sequence[ComputeResource]) -> dict[int, list[Part]]:
         """Return each resource itself. No statement."""
-        return {resource.pk: [(resource.tenant.slug, resource.uuid)] for resource in resources}
+        return {resource.pk: [Part((resource.tenant.slug, resource.uuid))] for resource in resources}
 
     @admin.display(description="utilization")
     def used(self, resource: Any) -> SafeString | None:

@@ -9,9 +9,8 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from analytics.admin.chart import chart_panel
-from analytics.admin.readings import ReadingsChangeList, gibibytes, percent
+from analytics.admin.readings import Part, ReadingsChangeList, gibibytes, percent
 from analytics.queries.gpu_metrics import physical_gpu_metrics
-from analytics.queries.gpu_readings import Key
 from registry.admin.base import Panel
 from registry.admin.physical_gpus import PhysicalGPUAdmin
 from registry.models import ComputeResource, PhysicalGPU
@@ -29,14 +28,16 @@ class MeasuredPhysicalGPUAdmin(PhysicalGPUAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ReadingsChangeList]:
         return ReadingsChangeList
 
-    def resource_keys(self, cards: Sequence[PhysicalGPU]) -> dict[int, list[Key]]:
-        """Return the slices of these cards that are in service, by the card. One statement."""
+    def parts_of(self, cards: Sequence[PhysicalGPU]) -> dict[int, list[Part]]:
+        """Return what is in service of these cards, slices and the whole ones, by the card. One statement."""
         slices = ComputeResource.objects.filter(retired_at=None, physical__in=[card.pk for card in cards])
-        keys: dict[int, list[Key]] = defaultdict(list)
-        for card, tenant, uuid in slices.values_list("physical_id", "tenant__slug", "uuid"):
-            if card is not None:
-                keys[card].append((tenant, uuid))
-        return keys
+        parts: dict[int, list[Part]] = defaultdict(list)
+        for card, card_uuid, tenant, uuid, gi_id in slices.values_list(
+            "physical_id", "physical__uuid", "tenant__slug", "uuid", "gi_id"
+        ):
+            instance = None if uuid == card_uuid else uuid if gi_id is None else gi_id
+            parts[card].append(Part((tenant, uuid), instance))
+        return parts
 
     @admin.display(description="utilization")
     def used(self, card: Any) -> SafeString | None:

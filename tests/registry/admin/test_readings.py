@@ -55,6 +55,25 @@ def test_a_slice_of_an_old_layout_counts_no_more(see: See, page: Page) -> None:
     assert " 20 % " in row_of(page("physicalgpu_changelist"), CARD)
 
 
+def test_compute_instances_of_one_gpu_instance_count_its_memory_once(see: See, page: Page) -> None:
+    for uuid, used_gb in (("MIG-a", 20.0), ("MIG-b", 18.0), ("MIG-c", 5.0)):
+        see(resource_uuid=uuid, physical_uuid=CARD, utilization=30.0, memory_used_gb=used_gb)
+    sync_registry()
+    ComputeResource.objects.filter(uuid__in=["MIG-a", "MIG-b"]).update(gi_id=1)
+    ComputeResource.objects.filter(uuid="MIG-c").update(gi_id=2)
+
+    assert " 30 % 25.0 GiB " in row_of(page("physicalgpu_changelist"), CARD)
+
+
+def test_what_the_card_itself_measured_counts_before_its_slices(see: See, page: Page) -> None:
+    for uuid, utilization in ((CARD, 40.0), (SLICE, 90.0)):
+        see(resource_uuid=uuid, physical_uuid=CARD, utilization=utilization, memory_used_gb=10.0)
+    sync_registry()
+    ComputeResource.objects.update(retired_at=None, retired_by="")  # whatever the layout tells
+
+    assert " 40 % 10.0 GiB " in row_of(page("physicalgpu_changelist"), CARD)
+
+
 def test_each_tenants_card_shows_its_own_readings(see: See, page: Page) -> None:
     for tenant, utilization in (("default", 10.0), ("vision-lab", 70.0)):
         see(resource_uuid=SLICE, physical_uuid=CARD, utilization=utilization, tenant=tenant)

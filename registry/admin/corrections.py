@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Final
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.validators import EMPTY_VALUES
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
@@ -16,11 +17,14 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from registry.admin.base import Panel
-from registry.admin.links import FACT_NAMES, ago, page_of
+from registry.admin.links import ago, page_of
 from registry.history import update_many
 
 # Says that an action was asked for on the page of its one object, which it then leads back to.
 FROM_PAGE: Final = "from_page"
+
+# What the facts are called that have another name as columns.
+_NAMES: Final = {"memory_total_gb": "memory (GiB)", "physical": "card", "resource_type": "type"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class CorrectionsMixin:
     def conflict(self, obj: Any) -> SafeString | str:
         if not obj.conflicts:
             return ""
-        names = ", ".join(FACT_NAMES.get(self.facts[name], name) for name in obj.conflicts)
+        names = ", ".join(_NAMES.get(self.facts[name], self.facts[name]) for name in obj.conflicts)
         return render_to_string("registry/admin/conflict.html", {"names": names})
 
     @admin.action(description="Take the correction back: what was seen counts", permissions=["change"])
@@ -69,7 +73,7 @@ class CorrectionsMixin:
         def accept(obj: Any) -> bool:
             for name in obj.conflicts:
                 x = self.facts[name]
-                setattr(obj, f"set_{x}", getattr(obj, f"seen_{x}"))
+                setattr(obj, _column(obj, f"set_{x}"), getattr(obj, _column(obj, f"seen_{x}")))
             return bool(obj.conflicts)
 
         back: HttpResponseBase | None = self._changed(request, chosen, accept, "set to what was seen")
@@ -88,7 +92,7 @@ class CorrectionsMixin:
         """Return what counts, what is set and what was seen, beside each other; no panel where nothing is known."""
         facts = [
             Fact(
-                name=FACT_NAMES.get(x, x),
+                name=_NAMES.get(x, x),
                 counts=_shown(getattr(obj, x)),
                 set=_shown(getattr(obj, f"set_{x}")),
                 seen=_shown(getattr(obj, f"seen_{x}")),
@@ -129,6 +133,10 @@ def _shown(value: Any) -> Any:
     return page_of(str(value._meta.model_name), value.pk, value) if isinstance(value, Model) else value or None  # noqa: SLF001
 
 
+def _column(obj: Any, name: str) -> str:
+    """Return the attribute of a field's own value: of a foreign key, what it holds and not what it leads to."""
+    return str(obj._meta.get_field(name).attname)  # noqa: SLF001  Django's way
+
+
 def _is_set(obj: Any, x: str) -> bool:
-    field = obj._meta.get_field(f"set_{x}")  # noqa: SLF001  Django's way
-    return getattr(obj, field.attname) not in field.empty_values
+    return getattr(obj, _column(obj, f"set_{x}")) not in EMPTY_VALUES

@@ -31,6 +31,7 @@ class ExchangeMixin(ImportExportMixin):
     skip_export_form = True
     to_encoding = "utf-8"
     tmp_storage_class = KeptForAnHour
+    export_related: tuple[str, ...] = ("tenant",)
 
     def has_import_permission(self, request: HttpRequest) -> bool:
         return bool(self.has_change_permission(request))
@@ -53,6 +54,9 @@ class ExchangeMixin(ImportExportMixin):
         answer: HttpResponseBase = super().process_import(request, **kwargs)
         return answer
 
+    def process_dataset(self, *args: Any, **kwargs: Any) -> Result:
+        return super().process_dataset(*args, **kwargs, is_for_good=True)
+
     def process_result(self, result: Result, request: HttpRequest) -> HttpResponseBase:
         if result.has_errors() or result.has_validation_errors():
             messages.error(request, "The registry has changed since the preview: nothing was written. Try again.")
@@ -68,8 +72,6 @@ class ExchangeMixin(ImportExportMixin):
     def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_export_queryset(request)
         return rows.select_related(*self.export_related)
-
-    export_related: tuple[str, ...] = ("tenant",)
 
     def _address(self, name: str) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}")

@@ -47,4 +47,6 @@ def _shown(field: Any, record: Any, value: Any) -> Any:
         return labels_text(value)
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
-    return getattr(record, field.name) if field.is_relation and record is not None else value
+    if field.is_relation and record is not None:
+        return getattr(record, field.name) or f"{field.verbose_name} {value}, deleted since"
+    return value

@@ -1,20 +1,12 @@
 """Links from one page of the admin to another, and how a UUID and a moment are shown."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
-
-# What the admin calls the facts that can be set and seen; a field's own name does for all others.
-FACT_NAMES: Final = {
-    **{name: name for name in ("model", "vendor", "node")},
-    "memory_total_gb": "memory (GiB)",
-    "physical": "card",
-    "resource_type": "type",
-}
 
 
 def filtered_list(model: str, text: object, **filters: Any) -> SafeString:

@@ -19,14 +19,16 @@ Key = tuple[str, str]
 
 
 class KeyedInstanceLoader(BaseInstanceLoader):
-    """Loads the rows that a file names in one statement, locked: what is compared must be what is overwritten."""
+    """Loads the rows that a file names in one statement; before they are written, locked until they are."""
 
     def __init__(self, resource: Any, dataset: tablib.Dataset) -> None:
         super().__init__(resource, dataset)
         self.known: dict[Key, Model] = {}
         if {"tenant", resource.key_column} <= set(dataset.headers or ()):
             named = {f"{resource.key_column}__in": set(dataset[resource.key_column])}
-            rows = resource.get_queryset().filter(**named).order_by("pk").select_for_update(of=("self",))
+            rows = resource.get_queryset().filter(**named).order_by("pk")
+            if resource.is_locking:
+                rows = rows.select_for_update(of=("self",))
             self.known = {(row.tenant.slug, getattr(row, resource.key_column)): row for row in rows}
 
     def get_instance(self, row: dict[str, str]) -> Model | None:
@@ -53,20 +55,21 @@ class KeyedResource(ModelResource):
         use_bulk = True  # after_import() writes; this spares a savepoint a row
 
     def before_import(self, dataset: tablib.Dataset, **kwargs: Any) -> None:
-        """Refuse a file with columns that nobody would read. Raises ValueError."""
+        """Look up what the file names. Refuse a file with columns that nobody would read. Raises ValueError."""
         columns = {field.column_name: field for field in self.get_import_fields()}
         headers = dataset.headers or ()
-        unknown = [name for name in headers if name not in columns]
-        if unknown:
-            raise ValueError(f"There is no column “{'”, “'.join(map(str, unknown))}”; there are {', '.join(columns)}.")
-        for name in headers:
-            if isinstance(columns[name].widget, OfTenantWidget) and not columns[name].readonly:
-                columns[name].widget.look_up(set(dataset[name]) - {""})
+        self.is_locking = bool(kwargs.get("is_for_good"))
         self.written = self._writable(headers)
         self.constraints = Constraints(self._meta.model)
         self.lines: dict[Key, int] = {}
         self.new: list[Model] = []
         self.changed: list[Model] = []
+        for name in columns.keys() & set(headers):
+            if isinstance(columns[name].widget, OfTenantWidget) and not columns[name].readonly:
+                columns[name].widget.look_up(set(dataset[name]) - {""})
+        unknown = [name for name in headers if name not in columns]
+        if unknown:
+            raise ValueError(f"There is no column “{'”, “'.join(map(str, unknown))}”; there are {', '.join(columns)}.")
 
     def before_import_row(self, row: dict[str, str], *, row_number: int, **kwargs: Any) -> None:
         """Refuse a key that stood in an earlier line. Raises ValidationError."""

@@ -133,6 +133,15 @@ def test_the_history_tells_who_changed_what_from_what_to_what(tenant: Tenant, ac
     ]
 
 
+def test_the_history_outlives_what_it_names(tenant: Tenant, act: Act, page: Page) -> None:
+    card = new_card(tenant, "GPU-1")
+    target = Node.objects.create(tenant=tenant, name="node-9")
+    act("move_to_node", [card], answered="1", node=target.pk)
+    assert "node-9" in page("physicalgpu_history", card.pk)
+    target.delete()
+    assert "deleted since" in page("physicalgpu_history", card.pk)
+
+
 @pytest.mark.parametrize("label", ["team=search", "team"])
 def test_cards_are_found_by_their_labels(tenant: Tenant, page: Page, label: str) -> None:
     new_card(tenant, "GPU-1", labels={"team": "search"})

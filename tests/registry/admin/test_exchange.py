@@ -180,6 +180,7 @@ def test_what_is_no_such_file_is_told(ops: Client, content: bytes, told: str) ->
     previewed = preview(ops, "physicalgpu", content)
     assert told in previewed
     assert "Traceback" not in previewed
+    assert "Line 2" not in previewed
     assert "Confirm import" not in previewed
 
 

@@ -1,16 +1,19 @@
 """Which GPU did a span hold that names none? The one that the registry's contexts have its host, pod and process on."""
 
 import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from analytics.gpu_json import held_gpu
 from registry.times import to_datetime
+
+logger = logging.getLogger(__name__)
 
 MAX_CONTEXTS_OF_SENDER: Final = 1000
 
@@ -104,7 +107,7 @@ def with_held_gpus(members: Sequence[bytes], start_ns: Sequence[int], *, tenant:
             sender = _sender(text[:begin])
             if sender.host or sender.pod:
                 spans.setdefault(sender, []).append(at)
-    for sender, held in _contexts(tenant, spans, start_ns).items():
+    for sender, held in _contexts_if_there(tenant, spans, start_ns).items():
         for at in spans[sender]:
             gpu = _decided(held, to_datetime(start_ns[at]))
             if gpu is not None:
@@ -120,6 +123,17 @@ def _sender(head: bytes) -> Sender:
         pod="" if pod is None else json.loads(pod[1]),
         pid=None if pid is None else int(pid[1]),
     )
+
+
+def _contexts_if_there(
+    tenant: str, spans: dict[Sender, list[int]], start_ns: Sequence[int]
+) -> dict[Sender, list[_Held]]:
+    """Return the contexts; none while PostgreSQL is away, for without it traces are read as well."""
+    try:
+        return _contexts(tenant, spans, start_ns)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("Spans are shown without the GPUs that the registry has their senders on: %s", error)
+        return {}
 
 
 def _contexts(tenant: str, spans: dict[Sender, list[int]], start_ns: Sequence[int]) -> dict[Sender, list[_Held]]:

@@ -108,7 +108,8 @@ def share_of_card() -> Case:
                 .values("physical")
                 .annotate(count=Count("pk"))
             )
-            of_slice = Value(Decimal(1)) / NullIf(Subquery(slices.values("count")), Value(0))
+            number = models.DecimalField(max_digits=24, decimal_places=0)
+            of_slice = Value(Decimal(1)) / NullIf(Cast(Subquery(slices.values("count")), number), Value(Decimal(0)))
         case _:
             gigabytes = models.DecimalField(max_digits=24, decimal_places=9)
             of_slice = Cast("memory_total_gb", gigabytes) / Cast("physical__memory_total_gb", gigabytes)

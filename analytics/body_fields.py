@@ -82,6 +82,7 @@ class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
     """An amount in the OpenAPI document: two ways in, one way out."""
 
     target_class = "analytics.body_fields.MoneyField"
+    match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:  # noqa: ARG002  the library's
         number: dict[str, Any] = {"type": "number", "minimum": 0}

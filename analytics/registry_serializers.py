@@ -103,6 +103,11 @@ class ComputeResourceSerializer(RegistrySerializer):
     conflicts = ConflictsField(read_only=True, help_text=_CONFLICTS)
     seen_physical_uuid = ForeignTextField(relation="seen_physical", text="uuid")
     seen_node_id = ForeignTextField(relation="seen_node", text="name")
+    retired_by = serializers.CharField(
+        read_only=True,
+        help_text="`operator`; `layout`, for its card is partitioned anew, until it is seen again; empty while it is "
+        "there.",
+    )
     share = serializers.FloatField(
         read_only=True, allow_null=True, help_text="Of its card's price; null where it can't be known."
     )
@@ -130,6 +135,10 @@ class ResourceContextSerializer(RegistrySerializer):
         error_messages={"does_not_exist": "There is no compute resource with this UUID. Create it first."},
     )
     labels = body_fields.LabelsField(default=dict)
+    ended_by = serializers.CharField(
+        read_only=True,
+        help_text="`operator`; `successor` or `silence`, until a sighting says otherwise; empty while it is open.",
+    )
 
     class Meta:
         model = ResourceContext

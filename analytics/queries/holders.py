@@ -1,6 +1,5 @@
 """Which GPU did a span hold that names none? The one that the registry's contexts have its host, pod and process on."""
 
-import json
 import logging
 import re
 from collections.abc import Sequence
@@ -10,7 +9,9 @@ from typing import Final, NamedTuple
 
 from django.db import InterfaceError, OperationalError, connection
 
+from analytics.body_fields import can_be_stored
 from analytics.gpu_json import held_gpu
+from axonize.clickhouse.json_rows import value_of
 from registry.times import to_datetime
 
 logger = logging.getLogger(__name__)
@@ -119,8 +120,8 @@ def with_held_gpus(members: Sequence[bytes], start_ns: Sequence[int], *, tenant:
 def _sender(head: bytes) -> Sender:
     host, pod, pid = (pattern.search(head) for pattern in (_HOST, _POD, _PID))
     return Sender(
-        host="" if host is None else json.loads(host[1]),
-        pod="" if pod is None else json.loads(pod[1]),
+        host="" if host is None else str(value_of(host[1])),
+        pod="" if pod is None else str(value_of(pod[1])),
         pid=None if pid is None else int(pid[1]),
     )
 
@@ -138,7 +139,7 @@ def _contexts_if_there(
 
 def _contexts(tenant: str, spans: dict[Sender, list[int]], start_ns: Sequence[int]) -> dict[Sender, list[_Held]]:
     """Return each sender's contexts while its spans began; none of one that has too many to tell."""
-    senders = [sender for sender in spans if "\0" not in sender.host + sender.pod]  # which no text of PostgreSQL has
+    senders = [sender for sender in spans if can_be_stored(sender.host + sender.pod)]
     if not senders:
         return {}
     with connection.cursor() as cursor:

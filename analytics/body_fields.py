@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from datetime import datetime
 from decimal import Decimal
 from math import isfinite
@@ -19,6 +20,12 @@ MAX_LABELS_LENGTH: Final = 4096
 MAX_LABELS_DEPTH: Final = 8
 # What PostgreSQL's jsonb has no text for: NUL, and half of a surrogate pair.
 _NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_MAX_DOUBLE: Final = sys.float_info.max
+
+
+def can_be_stored(text: str) -> bool:
+    """Tell whether PostgreSQL has this text."""
+    return _NOT_STORABLE.search(text) is None
 
 
 class TextField(serializers.CharField):
@@ -43,7 +50,7 @@ class NumberField(serializers.FloatField):
     """A number."""
 
     def to_internal_value(self, data: object) -> float:
-        if not isinstance(data, int | float) or isinstance(data, bool) or not isfinite(data):
+        if not isinstance(data, int | float) or isinstance(data, bool) or not -_MAX_DOUBLE <= data <= _MAX_DOUBLE:
             self.fail("invalid")
         return super().to_internal_value(data)
 
@@ -82,6 +89,7 @@ class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
     """An amount in the OpenAPI document: two ways in, one way out."""
 
     target_class = "analytics.body_fields.MoneyField"
+    match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:  # noqa: ARG002  the library's
         number: dict[str, Any] = {"type": "number", "minimum": 0}

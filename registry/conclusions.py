@@ -7,7 +7,7 @@ otherwise, however late it comes, makes the next run conclude otherwise. What an
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
@@ -63,16 +63,14 @@ def conclude_contexts(touched: Sequence[tuple[str, str]] = (), *, resource_ids: 
     Return how many contexts end otherwise than before.
     """
     silence = timedelta(seconds=settings.CONTEXT_SILENCE_SECONDS)
+    parameters: dict[str, Any] = {
+        "tenants": [tenant for tenant, _ in touched],
+        "uuids": [uuid for _, uuid in touched],
+        "resource_ids": list(resource_ids),
+        "silence": silence,
+        "silent_since": datetime.now(UTC) - silence,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _CONCLUDE,
-            {
-                "tenants": [tenant for tenant, _ in touched],
-                "uuids": [uuid for _, uuid in touched],
-                "resource_ids": list(resource_ids),
-                "silence": silence,
-                "silent_since": datetime.now(UTC) - silence,
-            },
-        )
+        cursor.execute(_CONCLUDE, parameters)
         concluded: int = cursor.rowcount
     return concluded

@@ -1,16 +1,20 @@
 """Which GPU did a span hold that names none? The one that the registry's contexts have its host, pod and process on."""
 
-import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
+from analytics.body_fields import can_be_stored
 from analytics.gpu_json import held_gpu
+from axonize.clickhouse.json_rows import value_of
 from registry.times import to_datetime
+
+logger = logging.getLogger(__name__)
 
 MAX_CONTEXTS_OF_SENDER: Final = 1000
 
@@ -104,7 +108,7 @@ def with_held_gpus(members: Sequence[bytes], start_ns: Sequence[int], *, tenant:
             sender = _sender(text[:begin])
             if sender.host or sender.pod:
                 spans.setdefault(sender, []).append(at)
-    for sender, held in _contexts(tenant, spans, start_ns).items():
+    for sender, held in _contexts_if_there(tenant, spans, start_ns).items():
         for at in spans[sender]:
             gpu = _decided(held, to_datetime(start_ns[at]))
             if gpu is not None:
@@ -116,15 +120,26 @@ def with_held_gpus(members: Sequence[bytes], start_ns: Sequence[int], *, tenant:
 def _sender(head: bytes) -> Sender:
     host, pod, pid = (pattern.search(head) for pattern in (_HOST, _POD, _PID))
     return Sender(
-        host="" if host is None else json.loads(host[1]),
-        pod="" if pod is None else json.loads(pod[1]),
+        host="" if host is None else str(value_of(host[1])),
+        pod="" if pod is None else str(value_of(pod[1])),
         pid=None if pid is None else int(pid[1]),
     )
 
 
+def _contexts_if_there(
+    tenant: str, spans: dict[Sender, list[int]], start_ns: Sequence[int]
+) -> dict[Sender, list[_Held]]:
+    """Return the contexts; none while PostgreSQL is away, for without it traces are read as well."""
+    try:
+        return _contexts(tenant, spans, start_ns)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("Spans are shown without the GPUs that the registry has their senders on: %s", error)
+        return {}
+
+
 def _contexts(tenant: str, spans: dict[Sender, list[int]], start_ns: Sequence[int]) -> dict[Sender, list[_Held]]:
     """Return each sender's contexts while its spans began; none of one that has too many to tell."""
-    senders = [sender for sender in spans if "\0" not in sender.host + sender.pod]  # which no text of PostgreSQL has
+    senders = [sender for sender in spans if can_be_stored(sender.host + sender.pod)]
     if not senders:
         return {}
     with connection.cursor() as cursor:

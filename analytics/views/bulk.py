@@ -9,6 +9,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from analytics.body_fields import can_be_stored
 from analytics.params import QueryParameters
 from analytics.registry_serializers import MAX_OBJECTS, BulkSerializer
 from analytics.views.registry import RegistryViews
@@ -49,8 +50,7 @@ class BulkViews(RegistryViews):
 
     def there(self, bodies: Sequence[Any]) -> Mapping[str, Any]:
         """Return those that are registered already, by their name, locked in the order of their names."""
-        names = {body.get(self.lookup_field) for body in bodies if isinstance(body, Mapping)}
-        texts = sorted(name.strip() for name in names if isinstance(name, str) and "\0" not in name)
+        texts = sorted({name.strip() for name in texts_of(bodies, self.lookup_field)})
         rows = self.get_queryset().select_for_update(of=("self",)).filter(**{f"{self.model_key}__in": texts})
         return {getattr(row, self.model_key): row for row in rows.order_by(self.model_key)}
 
@@ -87,6 +87,12 @@ class BulkViews(RegistryViews):
 
     def sign(self, written: Any) -> None:
         """Fill in the columns `signed` of what is about to be written."""
+
+
+def texts_of(bodies: Sequence[Any], field: str) -> set[str]:
+    """Return the texts that bodies, whatever they are, have in a field; those that PostgreSQL can have."""
+    values = (body.get(field) for body in bodies if isinstance(body, Mapping))
+    return {value for value in values if isinstance(value, str) and can_be_stored(value)}
 
 
 def _list_of(data: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from analytics.filters import ComputeResourceFilter
 from analytics.queries.gpus import GPU_ORDER
 from analytics.registry_serializers import ComputeResourcePageSerializer, ComputeResourceSerializer
 from analytics.tenancy import tenant_of
-from analytics.views.bulk import BulkViews
+from analytics.views.bulk import BulkViews, texts_of
 from analytics.views.examples import CARD_UUID, FIRST_SEEN, LAST_SEEN, NODE, SLICE_UUID
 from analytics.views.labelled import LABELS_PARAMETER, LabelledPageParameters
 from analytics.views.registry_docs import documented
@@ -76,9 +76,8 @@ class ComputeResourceViews(BulkViews):
         return resources
 
     def references(self, bodies: Sequence[Any]) -> Mapping[str, Any]:
-        uuids = {body.get("physical_uuid") for body in bodies if isinstance(body, Mapping)}
-        texts = [uuid for uuid in uuids if isinstance(uuid, str) and "\0" not in uuid]
-        cards = PhysicalGPU.objects.filter(tenant__slug=tenant_of(self.request), uuid__in=texts)
+        uuids = texts_of(bodies, "physical_uuid")
+        cards = PhysicalGPU.objects.filter(tenant__slug=tenant_of(self.request), uuid__in=uuids)
         return {card.uuid: card for card in cards}
 
     def sign(self, written: ComputeResource) -> None:

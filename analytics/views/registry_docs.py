@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
 
-from analytics.registry_serializers import MAX_OBJECTS, BulkSerializer, RegistrySerializer
+from analytics.registry_base import RegistrySerializer
+from analytics.registry_serializers import MAX_OBJECTS, BulkSerializer
 from analytics.serializers import PageSerializer
 from analytics.views.examples import page_answer
 from axonize.api import BODY_ERRORS, ERROR, READ_ERRORS

@@ -94,11 +94,32 @@ ENDS = """
 """
 
 
+# The way back: what counts, whoever said it.
+CARDS_AS_BEFORE = """
+    UPDATE registry_physicalgpu AS card
+    SET
+        set_model = coalesce(nullif(card.set_model, ''), card.seen_model),
+        set_vendor = coalesce(nullif(card.set_vendor, ''), card.seen_vendor),
+        set_memory_total_gb = coalesce(card.set_memory_total_gb, card.seen_memory_total_gb),
+        former_node = coalesce(
+            (SELECT name FROM registry_node AS node WHERE node.id = coalesce(card.set_node_id, card.seen_node_id)), '')
+"""
+RESOURCES_AS_BEFORE = """
+    UPDATE registry_computeresource AS resource
+    SET
+        set_physical_id = coalesce(resource.set_physical_id, resource.seen_physical_id),
+        set_resource_type = coalesce(nullif(resource.set_resource_type, ''), resource.seen_resource_type),
+        set_memory_total_gb = coalesce(resource.set_memory_total_gb, resource.seen_memory_total_gb),
+        former_seen_node = coalesce(
+            (SELECT name FROM registry_node AS node WHERE node.id = resource.seen_node_id), '')
+"""
+
+
 class Migration(migrations.Migration):
     dependencies = [("registry", "0005_set_and_seen")]
 
     operations = [
-        migrations.RunSQL(statement)
+        migrations.RunSQL(statement, reverse_sql=migrations.RunSQL.noop)
         for statement in (
             NODES,
             CARD_TEXT.format("model"),
@@ -109,4 +130,4 @@ class Migration(migrations.Migration):
             FULL_CARDS,
             ENDS,
         )
-    ]
+    ] + [migrations.RunSQL(migrations.RunSQL.noop, reverse_sql=[CARDS_AS_BEFORE, RESOURCES_AS_BEFORE])]

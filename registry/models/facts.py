@@ -34,7 +34,7 @@ class GeneratedForeignKey(models.ForeignKey):  # type: ignore[type-arg]  # Djang
 
     def generated_sql(self, connection: Any) -> Any:
         """Return the expression as SQL and its parameters, as the schema editor asks a GeneratedField."""
-        query = Query(model=self.model, alias_cols=False)  # type: ignore[no-untyped-call]  # as GeneratedField does
+        query = Query(model=self.model, alias_cols=False)
         compiler = connection.ops.compiler("SQLCompiler")(query, connection=connection, using=None)
         return compiler.compile(self.expression.resolve_expression(query, allow_joins=False))
 

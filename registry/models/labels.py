@@ -6,7 +6,7 @@ from django.db.models import F, Func, Value
 from django.db.models.lookups import Exact
 
 
-def labels_field() -> models.JSONField:  # type: ignore[type-arg]  # Django's class takes none at run time
+def labels_field() -> models.JSONField:
     return models.JSONField(default=dict, blank=True, help_text='Texts by name: {"team": "search", "rack": "b7"}')
 
 

@@ -1,5 +1,6 @@
 """Models that notice, when they are saved, whether one of their fields is what it was in the database."""
 
+from collections.abc import Collection
 from typing import Any, ClassVar, Self
 
 from django.db import models
@@ -19,7 +20,7 @@ class Remembering(models.Model):
         self._remember()
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
         found = super().from_db(db, field_names, values)
         found._remember()  # noqa: SLF001  its own
         return found

@@ -84,6 +84,11 @@ def test_a_gpu_is_listed_with_its_card_and_its_readings(ingest: Ingest, get: Get
                 "clock_mhz": 1755.0,
                 "reading_at": format_time(read_at_ns),
                 "cost_per_hour_usd": None,
+                "share": 1.0,
+                "mig_profile": "",
+                "sm_share": None,
+                "labels": {},
+                "retired_at": None,
                 "first_seen": microseconds(read_at_ns - 100 * MILLISECOND_NS),
                 "last_seen": microseconds(read_at_ns),
             }
@@ -266,7 +271,7 @@ def fleet(ingest: Ingest, numbers: list[int]) -> None:
     send(
         ingest,
         *(
-            SLICE | {"resource_uuid": f"MIG-{n}", "physical_uuid": f"GPU-{n % 2}", "node_id": f"node-{n // 4}"}
+            SLICE | {"resource_uuid": f"MIG-{n}", "physical_uuid": f"GPU-{n // 4}{n % 2}", "node_id": f"node-{n // 4}"}
             for n in numbers
         ),
     )
@@ -275,7 +280,7 @@ def fleet(ingest: Ingest, numbers: list[int]) -> None:
 def test_gpus_are_listed_by_node_and_card(ingest: Ingest, get: Get) -> None:
     fleet(ingest, [0, 1, 2, 3, 4, 5])
 
-    assert uuids(get("/gpus")) == ["MIG-0", "MIG-2", "MIG-4", "MIG-1", "MIG-3", "MIG-5"]
+    assert uuids(get("/gpus")) == ["MIG-0", "MIG-2", "MIG-1", "MIG-3", "MIG-4", "MIG-5"]
 
 
 def test_the_cursor_stays_right_while_gpus_arrive(ingest: Ingest, get: Get) -> None:
@@ -342,7 +347,16 @@ def test_one_gpu_is_shown_with_its_card_its_siblings_and_its_holders(ingest: Ing
             "vendor": "NVIDIA",
             "node_id": "dgx-h100-02",
             "memory_total_gb": 9.75,
+            "set": [],
+            "conflicts": [],
+            "seen_model": H100,
+            "seen_vendor": "NVIDIA",
+            "seen_node_id": "dgx-h100-02",
+            "seen_memory_total_gb": 9.75,
             "cost_per_hour_usd": 2.85,
+            **dict.fromkeys(("architecture", "compute_capability", "pcie_bus_id"), ""),
+            **dict.fromkeys(("sm_count", "tflops", "tdp_watts", "numa_node")),
+            "labels": {},
             "first_seen": first_seen,
             "last_seen": last_seen,
         },
@@ -355,6 +369,7 @@ def test_one_gpu_is_shown_with_its_card_its_siblings_and_its_holders(ingest: Ing
                 "labels": {},
                 "attached_at": first_seen,
                 "detached_at": None,
+                "ended_by": "",
                 "last_seen": last_seen,
             }
         ],

@@ -3,7 +3,9 @@
 import time
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.span_rows import GPU_READINGS
@@ -163,3 +165,24 @@ def test_a_trace_whose_spans_name_their_gpus_asks_postgresql_nothing(
     ingest(request(span(trace_id=TRACE, attributes=gpu(0, resource_uuid="MIG-1")), resource=POD))
     with django_assert_num_queries(0):
         get(f"/traces/{TRACE.hex()}")
+
+
+def test_while_postgresql_does_not_answer_a_trace_is_shown_all_the_same(
+    ingest: Ingest, get: Get, caplog: pytest.LogCaptureFixture
+) -> None:
+    ingest(request(span("served", trace_id=TRACE), resource=POD))
+    database = connection.settings_dict
+    with psycopg.connect(
+        dbname=database["NAME"],
+        host=database["HOST"],
+        port=database["PORT"] or None,
+        user=database["USER"],
+        password=database["PASSWORD"],
+    ) as other:
+        other.execute("LOCK TABLE registry_resourcecontext IN ACCESS EXCLUSIVE MODE")
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '50ms'")
+        (shown,) = get(f"/traces/{TRACE.hex()}")["spans"]
+        other.rollback()
+    assert (shown["name"], shown["gpus"]) == ("served", [])
+    assert "without the GPUs" in caplog.text

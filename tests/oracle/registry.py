@@ -64,7 +64,7 @@ def _word(entered: Resource, own: Seen, cards: dict[str, Card], seen: Seen) -> W
     physical = (
         entered.card
         or latest((span, gpu.physical_uuid) for span, gpu in own)
-        or next((card for _, gpu in own if (card := card_of(gpu))), "")
+        or next((uuid for _, gpu in own if (uuid := card_of(gpu))), "")
     )
     card = cards.get(physical, Card(entered.tenant, physical))
     on_card = [(span, gpu) for span, gpu in seen if physical and card_of(gpu) == physical]

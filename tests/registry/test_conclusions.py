@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -89,9 +90,8 @@ def _ended(hold: Hold, holds: Sequence[Hold], now: datetime) -> Hold:
 
 
 def stored() -> set[Hold]:
-    rows = ResourceContext.objects.values_list(
-        "resource__uuid", "pod", "attached_at", "last_seen", "detached_at", "ended_by"
-    )
+    columns = ("resource__uuid", "pod", "attached_at", "last_seen", "detached_at", "ended_by")
+    rows: list[tuple[Any, ...]] = list(ResourceContext.objects.values_list(*columns))
     assert len(rows) == len(set(rows))
     return {Hold(*row) for row in rows}
 

@@ -51,9 +51,13 @@ def test_a_fault_is_named_by_its_place_and_field_and_nothing_is_written(bulk: An
         "GPU-3",
         {"uuid": "GPU-0"},
         {"uuid": "GPU-5", "labels": {"team": 5}, "price": 1},
+        {"uuid": ["GPU-6"]},
+        {"uuid": "GPU-\ud800"},
+        {"uuid": "GPU-8", "tflops": 10**400, "compute_capability": "nine", "tdp_watts": 0},
     ]
     assert wrong(bulk(CARDS, cards, 400)) == {
         *("1.sm_count", "1.pcie_bus_id", "2.uuid", "3.non_field_errors", "4.uuid", "5.labels", "5.price"),
+        *("6.uuid", "7.uuid", "8.tflops", "8.compute_capability", "8.tdp_watts"),
     }
     assert (PhysicalGPU.objects.count(), Node.objects.count()) == (0, 0)
     assert wrong(bulk(RESOURCES, [{"uuid": "MIG-1", "physical_uuid": "GPU-none"}], 400)) == {"0.physical_uuid"}

@@ -14,6 +14,8 @@ from registry.mirror import demand_mirror_on_commit
 from registry.models.history import ACTOR_MAX_LENGTH
 
 ON_THIS_MACHINE = "a program on this machine"
+# Objects a statement: an update of many is a CASE of as many branches, which PostgreSQL walks through for each row.
+_AT_ONCE = 200
 
 
 def actor() -> str:
@@ -38,7 +40,13 @@ def name_actor(history_instance: Any, **_: Any) -> None:
 def create_many(model: type[Model], objects: Sequence[Model]) -> None:
     """Insert objects, each with its history. Run it inside a transaction."""
     if objects:
-        bulk_create_with_history(list(objects), model, default_user=_user(), custom_historical_attrs={"actor": actor()})
+        bulk_create_with_history(
+            list(objects),
+            model,
+            batch_size=_AT_ONCE,
+            default_user=_user(),
+            custom_historical_attrs={"actor": actor()},
+        )
         demand_mirror_on_commit()
 
 
@@ -49,6 +57,7 @@ def update_many(model: type[Model], objects: Sequence[Model], fields: Sequence[s
             list(objects),
             model,
             list(fields),
+            batch_size=_AT_ONCE,
             default_user=_user(),
             custom_historical_attrs={"actor": actor()},
         )

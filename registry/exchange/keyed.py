@@ -64,6 +64,7 @@ class KeyedResource(ModelResource):
         self.lines: dict[Key, int] = {}
         self.new: list[Model] = []
         self.changed: list[Model] = []
+        self.edited: set[str] = set()
         for name in columns.keys() & set(headers):
             if isinstance(columns[name].widget, OfTenantWidget) and not columns[name].readonly:
                 columns[name].widget.look_up(set(dataset[name]) - {""})
@@ -107,7 +108,11 @@ class KeyedResource(ModelResource):
             raise ValidationError({names.get(name, name): told for name, told in errors.items()})
 
     def save_instance(self, instance: Model, is_create: bool, row: dict[str, str], **kwargs: Any) -> None:  # noqa: FBT001  the library's signature
-        (self.new if is_create else self.changed).append(instance)
+        if is_create:
+            self.new.append(instance)
+        else:
+            self.changed.append(instance)
+            self.edited |= self._edited(instance)
 
     def after_import_row(self, row: dict[str, str], row_result: RowResult, **kwargs: Any) -> None:
         row_result.line = kwargs["row_number"] + 1
@@ -118,7 +123,7 @@ class KeyedResource(ModelResource):
         """Write all that is new or changed at once, with its history, if nothing is wrong."""
         if not (dry_run or result.has_errors() or result.has_validation_errors()):
             create_many(self._meta.model, self.new)
-            update_many(self._meta.model, self.changed, sorted(self.written))
+            update_many(self._meta.model, self.changed, sorted(self.edited))
 
     def _writable(self, headers: Collection[str]) -> frozenset[str]:
         """Return the fields of a row that is there which a file with these columns can change."""

@@ -141,7 +141,7 @@ def test_a_card_is_in_a_node_of_its_own_tenant(tenant: Tenant, column: str) -> N
 
 @pytest.mark.parametrize(("name", "labels"), [("", {}), ("node-1", {"rack": 7}), ("node-1", [])])
 def test_a_node_that_cannot_be_is_refused(tenant: Tenant, name: str, labels: Any) -> None:
-    with pytest.raises(IntegrityError, match='"node_(name_not_empty|labels_texts|labels_object)"'):
+    with pytest.raises(IntegrityError, match=r'"node_(name_not_empty|labels_texts|labels_object)"'):
         Node.objects.create(tenant=tenant, name=name, labels=labels)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.db.models import Model
+from django.db.models.functions import Collate
 from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
@@ -49,10 +50,10 @@ class BulkViews(RegistryViews):
         return model
 
     def there(self, bodies: Sequence[Any]) -> Mapping[str, Any]:
-        """Return those that are registered already, by their name, locked in the order of their names."""
+        """Return those that are registered already, by their name, locked in the order in which sightings lock them."""
         texts = sorted({name.strip() for name in texts_of(bodies, self.lookup_field)})
         rows = self.get_queryset().select_for_update(of=("self",)).filter(**{f"{self.model_key}__in": texts})
-        return {getattr(row, self.model_key): row for row in rows.order_by(self.model_key)}
+        return {getattr(row, self.model_key): row for row in rows.order_by(Collate(self.model_key, "C"))}
 
     def checked(self, bodies: Sequence[Any], there: Mapping[str, Any]) -> list[Checked]:
         """Return of each body the object that is there, if it is, and the values. Raises ValidationError by index."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db import models
 from django.db.models import Case, F, Func, Value, When
 from django.db.models.functions import Cast, Coalesce, NullIf
-from django.db.models.lookups import Exact
+from django.db.models.lookups import IsNull
 
 from registry.models.facts import text_or
 
@@ -21,12 +21,10 @@ _PROFILE_OF_TYPE: Final = rf"^mig_({_NAME})$"
 _MEMORY_OF_PROFILE: Final = rf"^(?:mig_)?(?:[1-7]c\.)?[1-7]g\.([1-9][0-9]{{0,3}})gb{_EXTRAS}$"
 # `mig_40gb` tells the memory and nothing else.
 _MEMORY_OF_TYPE: Final = r"^mig_([1-9][0-9]{0,3})gb$"
-_COMPUTE_SLICES: Final = rf"^(?:mig_)?([1-7])c\.[1-7]g\.[1-9][0-9]{{0,3}}gb{_EXTRAS}$"
-_GPU_SLICES: Final = rf"^(?:mig_)?([1-7])g\.[1-9][0-9]{{0,3}}gb{_EXTRAS}$"
-_INSTANCE: Final = r"([1-7]g\.[1-9][0-9]{0,3}gb)"
+_SLICES: Final = rf"^(?:mig_)?([1-7])(?:c\.[1-7])?g\.[1-9][0-9]{{0,3}}gb{_EXTRAS}$"
 # Cards have seven compute slices, but for those that have these profiles: A30, RTX PRO 6000. Of `1g.24gb`, which is
 # one of seven of an H100 with 96 GB and one of four of the latter, an operator says which.
-_OF_FOUR: Final = ("1g.6gb", "2g.12gb", "4g.24gb", "2g.48gb", "4g.96gb")
+_OF_FOUR: Final = r"(?:^|[_.])(?:1g\.6|2g\.12|4g\.24|2g\.48|4g\.96)gb"
 SM_SHARE_PLACES: Final = 18
 
 
@@ -45,12 +43,9 @@ def memory_gb() -> Coalesce:
 
 def sm_share() -> Coalesce:
     """Return the expression of the share of the card's SMs that was set, else that the profile names."""
-    slices = Cast(
-        Coalesce(_match(_name(), _COMPUTE_SLICES), _match(_name(), _GPU_SLICES)),
-        models.DecimalField(max_digits=19, decimal_places=SM_SHARE_PLACES),
-    )
-    of_four = [When(Exact(_match(_name(), _INSTANCE), name), then=Value(4)) for name in _OF_FOUR]
-    return Coalesce(F("set_sm_share"), slices / Case(*of_four, default=Value(7)))
+    slices = Cast(_match(_name(), _SLICES), models.DecimalField(max_digits=19, decimal_places=SM_SHARE_PLACES))
+    is_of_four = IsNull(_match(_name(), _OF_FOUR), rhs=False)
+    return Coalesce(F("set_sm_share"), slices / Case(When(is_of_four, then=Value(4)), default=Value(7)))
 
 
 def _name() -> Coalesce:

@@ -20,8 +20,8 @@ class Remembering(models.Model):
         self._remember()
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Self:
-        found = super().from_db(db, field_names, values)
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
+        found = super().from_db(db, field_names, values, **kwargs)
         found._remember()  # noqa: SLF001  its own
         return found
 

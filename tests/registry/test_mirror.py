@@ -30,7 +30,8 @@ def slice_on_card(see: See) -> ComputeResource:
         resource_type="mig_1g.10gb",
     )
     sync_registry()
-    return ComputeResource.objects.select_related("physical").get()
+    resource: ComputeResource = ComputeResource.objects.select_related("physical").get()
+    return resource
 
 
 def dictionary(uuid: str = SLICE, tenant: str = "default") -> tuple[object, ...]:

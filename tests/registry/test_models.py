@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from registry.models import ComputeResource, PhysicalGPU, ResourceContext, Tenant
+from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext, Tenant
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +74,15 @@ def test_a_uuid_is_unique_within_its_tenant_and_free_in_another(
         ("physical_gpu_memory", {"set_memory_total_gb": 0}),
         ("physical_gpu_memory", {"set_memory_total_gb": float("nan")}),
         ("physical_gpu_memory", {"set_memory_total_gb": float("inf")}),
+        ("physical_gpu_seen_memory", {"seen_memory_total_gb": float("nan")}),
+        ("physical_gpu_compute_capability", {"compute_capability": "nine"}),
+        ("physical_gpu_sm_count", {"sm_count": 0}),
+        ("physical_gpu_tflops", {"tflops": float("nan")}),
+        ("physical_gpu_tdp", {"tdp_watts": 0}),
+        ("physical_gpu_pcie_bus_id", {"pcie_bus_id": "slot 3"}),
+        ("physical_gpu_labels_object", {"labels": ["team"]}),
+        ("physical_gpu_labels_texts", {"labels": {"team": 5}}),
+        ("physical_gpu_labels_texts", {"labels": {"team": {"name": "search"}}}),
         ("physical_gpu_seen_in_order", {"first_seen": NOW, "last_seen": NOW - timedelta(microseconds=1)}),
     ],
 )
@@ -87,6 +96,12 @@ def test_a_card_that_cannot_be_is_refused(tenant: Tenant, constraint: str, field
     [
         ("compute_resource_uuid_not_empty", {"uuid": ""}),
         ("compute_resource_memory", {"set_memory_total_gb": -1}),
+        ("compute_resource_seen_memory", {"seen_memory_total_gb": 0}),
+        ("compute_resource_mig_profile", {"set_mig_profile": "a half"}),
+        ("compute_resource_sm_share", {"set_sm_share": "1.1"}),
+        ("compute_resource_sm_share", {"set_sm_share": 0}),
+        ("compute_resource_cost_not_negative", {"set_cost_per_hour_usd": "-0.000001"}),
+        ("compute_resource_labels_texts", {"labels": {"team": None}}),
         ("compute_resource_seen_in_order", {"first_seen": NOW, "last_seen": NOW - timedelta(microseconds=1)}),
     ],
 )
@@ -110,6 +125,37 @@ def test_a_resource_is_on_a_card_of_its_own_tenant(card: PhysicalGPU) -> None:
     with refuses("compute_resource_set_card_of_tenant"):
         resource.save()
         connection.check_constraints()
+
+
+@pytest.mark.parametrize("column", ["set_node", "seen_node"])
+def test_a_card_is_in_a_node_of_its_own_tenant(tenant: Tenant, column: str) -> None:
+    node = Node.objects.create(tenant=Tenant.objects.create(slug="vision-lab", name="Vision Lab"), name="node-1")
+    card = PhysicalGPU(tenant=tenant, uuid="GPU-2", **{column: node})
+    if column == "set_node":
+        with pytest.raises(ValidationError, match="belongs to another tenant"):
+            card.full_clean()
+    with refuses(f"physical_gpu_{column}_of_tenant"):
+        card.save()
+        connection.check_constraints()
+
+
+@pytest.mark.parametrize(("name", "labels"), [("", {}), ("node-1", {"rack": 7}), ("node-1", [])])
+def test_a_node_that_cannot_be_is_refused(tenant: Tenant, name: str, labels: Any) -> None:
+    with pytest.raises(IntegrityError, match=r'"node_(name_not_empty|labels_texts|labels_object)"'):
+        Node.objects.create(tenant=tenant, name=name, labels=labels)
+
+
+def test_what_counts_is_what_is_set_else_what_was_seen(tenant: Tenant) -> None:
+    node = Node.objects.create(tenant=tenant, name="node-1")
+    card = PhysicalGPU.objects.create(
+        tenant=tenant, uuid="GPU-2", set_model="H200", seen_model="H100", seen_node=node, seen_memory_total_gb=80
+    )
+    assert (card.model, card.node, card.memory_total_gb, card.conflicts) == ("H200", node, 80, ["model"])
+    assert list(PhysicalGPU.objects.in_conflict()) == [card]
+    card.set_model = ""
+    card.save()
+    card.refresh_from_db()
+    assert (card.model, card.conflicts) == ("H100", [])
 
 
 def test_a_resource_outlives_its_card(card: PhysicalGPU, resource: ComputeResource) -> None:

@@ -1,5 +1,7 @@
 """/nodes, and the labels of nodes, cards and resources."""
 
+from typing import Any
+
 import pytest
 
 from registry.models import Node, PhysicalGPU, Tenant
@@ -11,8 +13,9 @@ from tests.otlp import gpu, request, span
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clickhouse", "queue")]
 
-BLANK = dict.fromkeys(("cloud_provider", "region", "zone", "machine_type", "driver_version", "cuda_version"), "") | {
-    "labels": {}
+BLANK: dict[str, Any] = {
+    **dict.fromkeys(("cloud_provider", "region", "zone", "machine_type", "driver_version", "cuda_version"), ""),
+    "labels": {},
 }
 
 
@@ -69,7 +72,8 @@ def test_labels_are_texts_and_lists_are_filtered_by_them(get: Get, write: Write,
     assert get(kind, {"labels.team": "ads", "labels.rack": "b7"})["total"] == 0
     if kind == RESOURCES:
         assert get("/gpus", {"labels.team": "search"})["total"] == 1
-    for labels in ({"team": 5}, {"team": None}, {"team": ["a"]}, [], "team", None):
+    refused: list[Any] = [{"team": 5}, {"team": None}, {"team": ["a"]}, [], "team", None]
+    for labels in refused:
         assert wrong(write("patch", f"{kind}/one", {"labels": labels}, status=400)) == {"labels"}, labels
 
 

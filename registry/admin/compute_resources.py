@@ -19,6 +19,7 @@ from registry.admin.corrections import CorrectionsMixin, locked, told
 from registry.admin.counts import count_of
 from registry.admin.exchange import ExchangeMixin
 from registry.admin.filters import ConflictFilter, LabelFilter, RetiredFilter
+from registry.admin.labels import LabelsMixin
 from registry.admin.links import ago, filtered_list, page_of, uuid_text
 from registry.exchange.resources import ComputeResourceResource
 from registry.history import update_many
@@ -39,7 +40,7 @@ class HolderInline(ReadOnlyInline):
 
 
 @admin.register(ComputeResource)
-class ComputeResourceAdmin(CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
+class ComputeResourceAdmin(LabelsMixin, CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
     resource_classes = (ComputeResourceResource,)
     export_related = ("tenant", "set_physical", "seen_physical")
     facts: ClassVar = {
@@ -64,7 +65,7 @@ class ComputeResourceAdmin(CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
     autocomplete_fields = ("tenant", "set_physical")
     list_select_related: Sequence[str] = ("physical__node", "seen_node")
     inlines = (HolderInline,)
-    actions = ("retire", "take_back", "accept_seen", "clear_corrections")
+    actions = ("retire", "take_back", "set_labels", "accept_seen", "clear_corrections")
     seen_fields = ("all_contexts", "card", "counted_profile", "counted_share", "first_seen", "last_seen")
     follows: ClassVar = {"retired_at": "retired_by"}
     fieldsets = (

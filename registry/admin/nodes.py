@@ -13,6 +13,7 @@ from registry.admin.base import OfOneTenantAdmin, Panel
 from registry.admin.counts import count_of
 from registry.admin.exchange import ExchangeMixin
 from registry.admin.filters import LabelFilter
+from registry.admin.labels import LabelsMixin
 from registry.admin.links import ago, filtered_list, labels_text, page_of, uuid_text
 from registry.exchange.resources import NodeResource
 from registry.models import Node, PhysicalGPU
@@ -21,7 +22,7 @@ _CARDS_SHOWN: Final = 32
 
 
 @admin.register(Node)
-class NodeAdmin(ExchangeMixin, OfOneTenantAdmin):
+class NodeAdmin(LabelsMixin, ExchangeMixin, OfOneTenantAdmin):
     resource_classes = (NodeResource,)
     list_display = (
         "name",
@@ -46,6 +47,7 @@ class NodeAdmin(ExchangeMixin, OfOneTenantAdmin):
     search_help_text = "name, machine type, region, zone"
     ordering = ("name", "pk")
     key_fields = ("tenant", "name")
+    actions = ("set_labels",)
     fieldsets = (
         (None, {"fields": (("tenant", "name"), "labels")}),
         ("Cloud", {"fields": (("cloud_provider", "machine_type"), ("region", "zone"))}),

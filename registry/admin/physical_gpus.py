@@ -22,6 +22,7 @@ from registry.admin.corrections import CorrectionsMixin, locked, told
 from registry.admin.counts import count_of
 from registry.admin.exchange import ExchangeMixin
 from registry.admin.filters import ConflictFilter, LabelFilter
+from registry.admin.labels import LabelsMixin
 from registry.admin.links import ago, filtered_list, page_of, uuid_text
 from registry.exchange.resources import PhysicalGPUResource
 from registry.history import update_many
@@ -49,7 +50,7 @@ class NodeForm(forms.Form):
 
 
 @admin.register(PhysicalGPU)
-class PhysicalGPUAdmin(CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
+class PhysicalGPUAdmin(LabelsMixin, CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
     resource_classes = (PhysicalGPUResource,)
     export_related = ("tenant", "set_node", "seen_node")
     facts: ClassVar = {"model": "model", "vendor": "vendor", "node_id": "node", "memory_total_gb": "memory_total_gb"}
@@ -71,7 +72,7 @@ class PhysicalGPUAdmin(CorrectionsMixin, ExchangeMixin, OfOneTenantAdmin):
     search_help_text = "UUID of the card or of a slice, model, node"
     ordering = ("node__name", "uuid")
     autocomplete_fields = ("tenant", "set_node")
-    actions = ("set_price", "move_to_node", "accept_seen", "clear_corrections")
+    actions = ("set_price", "move_to_node", "set_labels", "accept_seen", "clear_corrections")
     fieldsets = (
         (None, {"fields": (("tenant", "uuid"), ("cost_per_hour_usd", "labels"))}),
         (

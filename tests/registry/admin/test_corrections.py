@@ -52,6 +52,18 @@ def test_cards_are_moved_to_a_node_of_their_tenant(tenant: Tenant, act: Act) -> 
     assert [str(card.node) for card in PhysicalGPU.objects.order_by("uuid")] == ["node-9", "node-1"]
 
 
+def test_labels_are_set_and_taken_away_and_the_others_stay(tenant: Tenant, act: Act) -> None:
+    one = new_card(tenant, "GPU-1", labels={"team": "vision", "rack": "b7"})
+    two = new_card(tenant, "GPU-2", labels={"team": "search lab"})
+
+    assert "Give names and values" in act("set_labels", [one, two], answered="1", labels="team")
+    assert "1 row labelled." in act("set_labels", [one, two], answered="1", labels="team=search lab, rack=")
+    labels = PhysicalGPU.objects.order_by("uuid").values_list("labels", flat=True)
+    assert list(labels) == [{"team": "search lab"}, {"team": "search lab"}]
+    assert one.history.latest().labels == {"team": "search lab"}
+    assert two.history.count() == 1
+
+
 def test_resources_are_retired_and_taken_back_and_keep_what_they_did(tenant: Tenant, act: Act, page: Page) -> None:
     new_card(tenant, "GPU-1", slices=2)
     one, two = ComputeResource.objects.order_by("uuid")

@@ -42,7 +42,6 @@ class Curve:
     """One reading over the hour. `top` is the value at the upper edge, `lines` are the polylines between gaps."""
 
     name: str
-    unit: str
     top: str
     latest: str
     summary: str
@@ -96,7 +95,6 @@ def _curve(name: str, unit: str, top: float, readings: dict[int, float], first_b
     latest = readings[max(readings)]
     return Curve(
         name=name,
-        unit=unit,
         top=f"{_round(top)} {unit}",
         latest=f"{_round(latest)} {unit}",
         summary=summary,

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from django.db import InterfaceError, OperationalError, connection
@@ -102,27 +103,37 @@ def with_held_gpus(members: Sequence[bytes], start_ns: Sequence[int], *, tenant:
     """
     shown = list(members)
     spans: dict[Sender, list[int]] = {}
+    begins: dict[int, int] = {}
     for at, text in enumerate(shown):
-        begin = text.find(_GPUS)
-        if text[begin + len(_GPUS) : begin + len(_GPUS) + 1] == _NONE:
-            sender = _sender(text[:begin])
+        begin = text.find(_GPUS) + len(_GPUS)
+        if text[begin : begin + 1] == _NONE:
+            said = [pattern.search(text, 0, begin) for pattern in (_HOST, _POD, _PID)]
+            sender = _sender(*(each and each[1] for each in said))
             if sender.host or sender.pod:
                 spans.setdefault(sender, []).append(at)
+                begins[at] = begin
     for sender, held in _contexts_if_there(tenant, spans, start_ns).items():
+        # Of many spans the same contexts hold, so their GPU is made once.
+        made: dict[tuple[int, ...], bytes | None] = {}
         for at in spans[sender]:
-            gpu = _decided(held, to_datetime(start_ns[at]))
+            moment = to_datetime(start_ns[at])
+            then = tuple(number for number, each in enumerate(held) if each.at(moment))
+            if then not in made:
+                made[then] = _decided([held[number] for number in then])
+            gpu = made[then]
             if gpu is not None:
-                before, between, after = shown[at].partition(_GPUS)
-                shown[at] = before + between + gpu + after
+                text, begin = shown[at], begins[at]
+                shown[at] = text[:begin] + gpu + text[begin:]
     return shown
 
 
-def _sender(head: bytes) -> Sender:
-    host, pod, pid = (pattern.search(head) for pattern in (_HOST, _POD, _PID))
+@lru_cache(maxsize=1024)
+def _sender(host: bytes | None, pod: bytes | None, pid: bytes | None) -> Sender:
+    """Return who these JSON texts name."""
     return Sender(
-        host="" if host is None else str(value_of(host[1])),
-        pod="" if pod is None else str(value_of(pod[1])),
-        pid=None if pid is None else int(pid[1]),
+        host="" if host is None else str(value_of(host)),
+        pod="" if pod is None else str(value_of(pod)),
+        pid=None if pid is None else int(pid),
     )
 
 
@@ -164,9 +175,8 @@ def _contexts(tenant: str, spans: dict[Sender, list[int]], start_ns: Sequence[in
     return {sender: held for sender, held in found.items() if len(held) < MAX_CONTEXTS_OF_SENDER}
 
 
-def _decided(held: Sequence[_Held], moment: datetime) -> bytes | None:
-    """Return the JSON of the one resource that was held then; None where there is none, or more than one."""
-    then = [each for each in held if each.at(moment)]
+def _decided(then: Sequence[_Held]) -> bytes | None:
+    """Return the JSON of the one resource that all of these held; None where there is none, or more than one."""
     if len({each.gpu["resource_uuid"] for each in then}) != 1:
         return None
     labels = {each.user_label for each in then}

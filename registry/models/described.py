@@ -1,16 +1,13 @@
 """What the registry says of compute resources, whoever told it: the card's word, the span's, and the price."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Cast, Coalesce, NullIf, Round
 from django.db.models.lookups import GreaterThan
-
-if TYPE_CHECKING:
-    pass
 
 # What is taken to be so where nobody says otherwise (docs/conventions.md); so it is not worth storing.
 FULL_CARD: Final = "full_gpu"
@@ -20,7 +17,7 @@ PRICE_PLACES: Final = 6
 _PRICE: Final = models.DecimalField(max_digits=18, decimal_places=PRICE_PLACES)
 
 
-class ComputeResourceQuerySet(models.QuerySet["ComputeResource"]):
+class ComputeResourceQuerySet(models.QuerySet[Any]):
     """Reads of compute resources that recur."""
 
     def of_tenant(self, slug: str) -> Self:

@@ -165,6 +165,27 @@ def test_of_two_sightings_in_one_run_the_latest_that_says_a_field_counts(see: Se
     assert (card.model, str(card.node)) == ("new", "node-1")
 
 
+def test_what_is_seen_is_kept_fresh_whatever_the_order_in_which_sightings_come(
+    see: See, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "OVERLAP_MS", 0)  # so that no run sees again what an earlier one did
+    now_ns = time.time_ns()
+    for age_s, model, node in (
+        (30, "second", "node-2"),
+        (10, "", "node-3"),
+        (40, "first", "node-1"),
+        (20, "third", ""),
+    ):
+        start_ns = now_ns - age_s * SECOND_NS
+        see(start_ns=start_ns, resource_uuid=SLICE, physical_uuid=CARD, model=model, node_id=node)
+        sync_registry()
+
+    card = PhysicalGPU.objects.get()
+    assert (card.model, str(card.node)) == ("third", "node-3")
+    resource = ComputeResource.objects.get()
+    assert (resource.seen_model, str(resource.seen_node)) == ("third", "node-3")
+
+
 def test_times_are_widened_both_ways_and_never_narrowed(see: See) -> None:
     start_ns = time.time_ns() - 60 * SECOND_NS
     for offset_s in (0, 10, -10, 5):

@@ -1,9 +1,12 @@
 """Models that notice, when they are saved, whether one of their fields is what it was in the database."""
 
 from collections.abc import Collection
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from django.db import models
+
+# Of a field that was deferred: nobody who did not read it has changed it.
+_NOT_READ: Final = object()
 
 
 class Remembering(models.Model):
@@ -31,7 +34,7 @@ class Remembering(models.Model):
 
     def differs(self) -> bool:
         """Tell whether the field was changed since."""
-        return bool(getattr(self, self.remembered_field) != self._remembered)
+        return self._remembered is not _NOT_READ and getattr(self, self.remembered_field) != self._remembered
 
     def _remember(self) -> None:
-        self._remembered = self.__dict__.get(self.remembered_field)
+        self._remembered = self.__dict__.get(self.remembered_field, _NOT_READ)

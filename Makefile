@@ -1,6 +1,6 @@
 # `make` explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos fuzz oracle bench-ingest bench-mapping bench-query bench-trace soak check format lock clean
+.PHONY: help run demo test chaos fuzz oracle bench-admin bench-ingest bench-mapping bench-query bench-trace soak check format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -39,6 +39,9 @@ soak: .venv/dev ## an hour of 20,000 spans a second, then too many; ARGS="--minu
 
 bench-trace: .venv/dev ## how fast a trace is answered, small, of 10,000 spans and 5,000 levels deep; 2 minutes
 	@$(BIN)/python -m bench.trace $(ARGS)
+
+bench-admin: .venv/dev ## how fast the admin's pages are with 10,000 cards; 2 minutes
+	@$(BIN)/python -m bench.admin $(ARGS)
 
 bench-mapping: .venv/embedded ## what one batch costs in ClickHouse, in half a minute
 	@cd $${TMPDIR:-/tmp} && PYTHONPATH=$(CURDIR) $(CURDIR)/$(BIN)/python -m bench.mapping $(ARGS)

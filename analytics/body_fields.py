@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from datetime import datetime
 from decimal import Decimal
 from math import isfinite
@@ -19,6 +20,12 @@ MAX_LABELS_LENGTH: Final = 4096
 MAX_LABELS_DEPTH: Final = 8
 # What PostgreSQL's jsonb has no text for: NUL, and half of a surrogate pair.
 _NOT_STORABLE: Final = re.compile("[\0\ud800-\udfff]")
+_MAX_DOUBLE: Final = sys.float_info.max
+
+
+def can_be_stored(text: str) -> bool:
+    """Tell whether PostgreSQL has this text."""
+    return _NOT_STORABLE.search(text) is None
 
 
 class TextField(serializers.CharField):
@@ -35,6 +42,15 @@ class IntegerField(serializers.IntegerField):
 
     def to_internal_value(self, data: object) -> int:
         if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class NumberField(serializers.FloatField):
+    """A number."""
+
+    def to_internal_value(self, data: object) -> float:
+        if not isinstance(data, int | float) or isinstance(data, bool) or not -_MAX_DOUBLE <= data <= _MAX_DOUBLE:
             self.fail("invalid")
         return super().to_internal_value(data)
 
@@ -73,6 +89,7 @@ class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
     """An amount in the OpenAPI document: two ways in, one way out."""
 
     target_class = "analytics.body_fields.MoneyField"
+    match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:  # noqa: ARG002  the library's
         number: dict[str, Any] = {"type": "number", "minimum": 0}
@@ -112,6 +129,17 @@ class LabelsField(serializers.JSONField):
             sentence = f"Labels have at most {MAX_LABELS_LENGTH:,} characters as JSON."
             raise serializers.ValidationError(sentence, code="max_length")
         return data
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class TextLabelsField(LabelsField):
+    """Labels of a node, a card or a resource: an object of texts."""
+
+    def to_internal_value(self, data: object) -> dict[str, Any]:
+        labels = super().to_internal_value(data)
+        if not all(isinstance(value, str) for value in labels.values()):
+            raise serializers.ValidationError('Labels are texts, as in {"team": "search"}.', code="invalid")
+        return labels
 
 
 def _is_storable(value: object, depth: int) -> bool:

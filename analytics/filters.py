@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from analytics.params import TextField, TimeField
 from analytics.times import parse_time
-from registry.models import ComputeResource, PhysicalGPU, ResourceContext
+from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext
 from registry.times import to_datetime
 
 
@@ -38,7 +38,18 @@ class TextFilter(django_filters.CharFilter):
         super().__init__(*args, strip=False, **kwargs)
 
 
-class GpuFilter(django_filters.FilterSet):
+class ConflictsFilter(django_filters.FilterSet):
+    """What can be asked of objects with facts that both a sighting and an operator can say."""
+
+    conflicts = django_filters.BooleanFilter(
+        method="in_conflict", help_text="`true`: something else was seen than an operator set. `false`: the others."
+    )
+
+    def in_conflict(self, rows: QuerySet[Any], _name: str, wanted: bool) -> QuerySet[Any]:  # noqa: FBT001  the library's
+        return rows.exclude(conflicts=[]) if wanted else rows.filter(conflicts=[])
+
+
+class GpuFilter(ConflictsFilter):
     """Filters of `ComputeResource.objects.described()`; all of them together."""
 
     node_id = TextFilter(help_text="The node that the GPU is in.")
@@ -47,6 +58,12 @@ class GpuFilter(django_filters.FilterSet):
     resource_type = TextFilter(field_name="type_or_guess", help_text="`full_gpu`, `mig_40gb`, `mig_1g.10gb` …")
     physical_uuid = TextFilter(help_text="The card: itself and all slices of it.")
     label = TextFilter(method="held_as", help_text="What a process that holds the GPU calls it, such as `cuda:0`.")
+    retired = django_filters.BooleanFilter(
+        field_name="retired_at",
+        lookup_expr="isnull",
+        exclude=True,
+        help_text="`true`: that is not there any more, as slices of an old layout. `false`: the others.",
+    )
     seen_since = TimeFilter(field_name="last_seen", lookup_expr="gte", help_text="Ran a span at or after this time.")
     q = TextFilter(
         method="search",
@@ -63,11 +80,30 @@ class GpuFilter(django_filters.FilterSet):
         )
 
 
-class PhysicalGpuFilter(django_filters.FilterSet):
+class NodeFilter(django_filters.FilterSet):
+    """Filters of nodes; all of them together."""
+
+    node_id = TextFilter(field_name="name", help_text="The node's own, whole.")
+    cloud_provider = TextFilter(help_text="Whole, such as `aws`.")
+    region = TextFilter(help_text="Whole, such as `us-east-1`.")
+    zone = TextFilter(help_text="Whole, such as `us-east-1a`.")
+    machine_type = TextFilter(help_text="Whole, such as `p5.48xlarge`.")
+    driver_version = TextFilter(help_text="Whole, such as `570.86.15`.")
+    cuda_version = TextFilter(help_text="Whole, such as `12.8`.")
+    seen_since = TimeFilter(field_name="last_seen", lookup_expr="gte", help_text="Ran a span at or after this time.")
+    q = TextFilter(
+        method="search", help_text="A part, in any case, of its name, cloud provider, region, zone or machine type."
+    )
+
+    def search(self, nodes: QuerySet[Node], _name: str, text: str) -> QuerySet[Node]:
+        return nodes.filter(_contains(("name", "cloud_provider", "region", "zone", "machine_type"), text))
+
+
+class PhysicalGpuFilter(ConflictsFilter):
     """Filters of cards; all of them together."""
 
     uuid = TextFilter(help_text="The card's own.")
-    node_id = TextFilter(help_text="The node that the card sits in.")
+    node_id = TextFilter(field_name="node_name", help_text="The node that the card sits in.")
     model = TextFilter(help_text="Whole, such as `NVIDIA H100 80GB HBM3`.")
     vendor = TextFilter(help_text="The maker, whole, such as `NVIDIA`.")
     seen_since = TimeFilter(field_name="last_seen", lookup_expr="gte", help_text="Ran a span at or after this time.")
@@ -77,7 +113,7 @@ class PhysicalGpuFilter(django_filters.FilterSet):
 
     def search(self, cards: QuerySet[PhysicalGPU], _name: str, text: str) -> QuerySet[PhysicalGPU]:
         slices = ComputeResource.objects.filter(physical=OuterRef("pk"), uuid__icontains=text)
-        return cards.filter(_contains(("uuid", "model", "vendor", "node_id"), text) | Exists(slices))
+        return cards.filter(_contains(("uuid", "model", "vendor", "node_name"), text) | Exists(slices))
 
 
 class ComputeResourceFilter(GpuFilter):
@@ -95,6 +131,7 @@ class ResourceContextFilter(django_filters.FilterSet):
         field_name="resource__physical__uuid", help_text="The card: itself and all slices of it."
     )
     label = TextFilter(field_name="user_label", help_text="What the holder calls it, such as `cuda:0`.")
+    user_label = TextFilter(help_text="The same as `label`.")
     hostname = TextFilter(help_text="The holder's.")
     pod = TextFilter(help_text="The holder's.")
     process_id = django_filters.NumberFilter(help_text="The holder's, as the operating system numbers it.")
@@ -105,8 +142,9 @@ class ResourceContextFilter(django_filters.FilterSet):
     seen_since = TimeFilter(field_name="last_seen", lookup_expr="gte", help_text="Ran a span at or after this time.")
     q = TextFilter(method="search", help_text="A part, in any case, of its label, host, pod, or the resource's UUID.")
 
-    def held_at(self, contexts: QuerySet[ResourceContext], _name: str, moment: datetime) -> QuerySet[ResourceContext]:
-        return contexts.filter(Q(detached_at=None) | Q(detached_at__gt=moment), attached_at__lte=moment)
+    def held_at(self, contexts: Any, _name: str, moment: datetime) -> QuerySet[ResourceContext]:
+        held: QuerySet[ResourceContext] = contexts.held_at(moment)
+        return held
 
     def search(self, contexts: QuerySet[ResourceContext], _name: str, text: str) -> QuerySet[ResourceContext]:
         return contexts.filter(_contains(("user_label", "hostname", "pod", "resource__uuid"), text))

@@ -18,6 +18,9 @@ _READINGS: Final = [b'"%b":' % name.encode() for name in GPU_READINGS]
 # In JSON a quote within a text is escaped, so none of these can be part of one.
 _UNSET: Final = b':""'
 _FIRST_READING: Final = b',"%b":' % GPU_READINGS[0].encode()
+# Where a GPU's texts end; who names it, the span or the context of who sent the span, is said there.
+_FROM_SPAN: Final = b',"source":"span"' + _FIRST_READING
+_FROM_CONTEXT: Final = b',"source":"context"' + b"".join(b',"%b":null' % name.encode() for name in GPU_READINGS) + b"}"
 # ClickHouse writes a whole double without its point; some languages tell 35 from 35.0, and the latter was sent.
 _WHOLE_DOUBLE: Final = re.compile(rb'("(?:utilization|memory_used_gb|memory_total_gb)":-?[0-9]+)(?=[,}])')
 _RESOURCE_UUID: Final = re.compile(rb'\{"resource_uuid":("(?:[^"\\]|\\.)*")')
@@ -29,7 +32,9 @@ def gpu_texts(arrays: Sequence[bytes], ask_registry: Callable[[set[str]], Words]
     There a GPU's texts come before its readings. Rows have few different texts and many different readings, so each
     text is looked at once. `ask_registry` is called with the resources of which a span left something out, if any.
     """
-    arrays = [_WHOLE_DOUBLE.sub(rb"\1.0", _with_all_readings(array)) for array in arrays]
+    arrays = [
+        _WHOLE_DOUBLE.sub(rb"\1.0", _with_all_readings(array)).replace(_FIRST_READING, _FROM_SPAN) for array in arrays
+    ]
     if not any(_UNSET in array for array in arrays):
         return arrays
     divided = [_divided(array) if _UNSET in array else None for array in arrays]
@@ -41,6 +46,11 @@ def gpu_texts(arrays: Sequence[bytes], ask_registry: Callable[[set[str]], Words]
         array if parts is None else _array((shown[text] for text in parts[0]), parts[1])
         for array, parts in zip(arrays, divided, strict=True)
     ]
+
+
+def held_gpu(texts: Mapping[str, str]) -> bytes:
+    """Return the JSON of a GPU that a context tells, of which nobody knows readings. `texts` are by GPU_TEXTS."""
+    return _shown({name: texts[name] for name in GPU_TEXTS}, {}) + _FROM_CONTEXT
 
 
 def resource_uuids(array: bytes) -> set[bytes]:
@@ -60,7 +70,7 @@ def _with_all_readings(array: bytes) -> bytes:
 
 def _divided(array: bytes) -> tuple[list[bytes], list[bytes]]:
     """Return each GPU's texts, an object that lacks its end, and each GPU's readings, the first without its name."""
-    first, *rest = array.split(_FIRST_READING)
+    first, *rest = array.split(_FROM_SPAN)
     texts, readings = [first[1:]], []
     for part in rest:
         reading, _, following = part.partition(b"}")
@@ -70,7 +80,7 @@ def _divided(array: bytes) -> tuple[list[bytes], list[bytes]]:
 
 
 def _array(texts: Iterable[bytes], readings: Iterable[bytes]) -> bytes:
-    gpus = [text + _FIRST_READING + reading + b"}" for text, reading in zip(texts, readings, strict=True)]
+    gpus = [text + _FROM_SPAN + reading + b"}" for text, reading in zip(texts, readings, strict=True)]
     return b"[" + b",".join(gpus) + b"]"
 
 

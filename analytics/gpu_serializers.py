@@ -8,7 +8,7 @@ from analytics.body_fields import MomentField
 from analytics.params import TimeField
 from analytics.queries.gpu_metrics import GpuPoint
 from analytics.queries.gpus import MAX_CONTEXTS
-from analytics.registry_serializers import PhysicalGpuSerializer
+from analytics.registry_serializers import PhysicalGpuSerializer, ResourceContextSerializer
 from analytics.serializers import PageSerializer
 from analytics.times import format_time
 
@@ -44,7 +44,14 @@ class GpuSerializer(serializers.Serializer[Any]):
         help_text="When the latest known reading was taken; null where none is known, as of MIG slices whose NVML "
         "answers zero to everything.",
     )
-    cost_per_hour_usd = serializers.FloatField(allow_null=True, help_text="Of the whole card, also for a slice.")
+    cost_per_hour_usd = serializers.FloatField(
+        allow_null=True, help_text="Of this resource: its share of its card's price, where it has none of its own."
+    )
+    share = serializers.FloatField(allow_null=True, help_text="Of its card's price; null where it can't be known.")
+    mig_profile = serializers.CharField(help_text="`1g.10gb`, …; empty where it is no slice, or nobody knows.")
+    sm_share = serializers.FloatField(allow_null=True, help_text="Of the card's SMs; null where nobody knows.")
+    labels = serializers.DictField(child=serializers.CharField(), help_text="Given by operations.")
+    retired_at = MomentField(allow_null=True, help_text="Since when it is not there any more; null while it is.")
     first_seen = MomentField(allow_null=True, help_text="Null where no span has named it yet.")
     last_seen = MomentField(allow_null=True)
 
@@ -69,7 +76,15 @@ class HolderSerializer(serializers.Serializer[Any]):
     labels = serializers.DictField(child=serializers.JSONField(), help_text="Free labels, given by operations.")
     attached_at = MomentField()
     detached_at = MomentField(allow_null=True, help_text="Null while it may still hold the resource.")
+    ended_by = serializers.CharField(
+        help_text="`operator`; `successor`, for another holder came, or `silence`, until a sighting says otherwise; "
+        "empty while it may still hold the resource."
+    )
     last_seen = MomentField(allow_null=True)
+
+
+class GpuContextsSerializer(PageSerializer):
+    contexts = ResourceContextSerializer(many=True)
 
 
 class GpuDetailSerializer(GpuSerializer):

@@ -1,150 +1,125 @@
-"""The registry's cards, resources and contexts as JSON, in both directions, field by field."""
+"""The registry's nodes, cards, resources and contexts as JSON, in both directions, field by field."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
-from django.db import models
-from django.db.models import QuerySet
-from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from analytics import body_fields
+from analytics.registry_base import RegistrySerializer
+from analytics.registry_fields import (
+    ConflictsField,
+    EffectiveCardField,
+    ForeignTextField,
+    NamedByUuidField,
+    NodeField,
+    SetNamesField,
+)
 from analytics.serializers import PageSerializer
-from analytics.tenancy import tenant_of
-from registry.models import ComputeResource, PhysicalGPU, ResourceContext
+from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext
 
-MAX_UNKNOWN_NAMED: Final = 20
-FIXED_UUID: Final = "A UUID stays what it is. Create another one with the other UUID, and delete this one."
-
-
-class RegistrySerializer(serializers.ModelSerializer[Any]):
-    """One of the registry's objects, as a body and as an answer.
-
-    A body has only fields that this knows. Of those that can only be read it takes no notice, so that what was read can
-    be sent back. What a whole object leaves out is blank; what a partial one leaves out stays.
-    """
-
-    serializer_field_mapping: ClassVar[dict[Any, Any]] = {
-        models.BigAutoField: serializers.IntegerField,
-        models.CharField: body_fields.TextField,
-        models.BigIntegerField: body_fields.IntegerField,
-        models.FloatField: body_fields.MemoryField,
-        models.DecimalField: body_fields.MoneyField,
-        models.DateTimeField: body_fields.MomentField,
-        models.JSONField: body_fields.LabelsField,
-    }
-
-    def build_standard_field(
-        self, field_name: str, model_field: Any
-    ) -> tuple[type[serializers.Field[Any, Any, Any, Any]], dict[str, Any]]:
-        field_class, options = super().build_standard_field(field_name, model_field)
-        if options.get("required") is False:
-            del options["required"]
-            options["default"] = model_field.default if model_field.has_default() else model_field.get_default()
-        return field_class, options
-
-    def to_internal_value(self, data: Any) -> Any:
-        errors: dict[str, Any] = {}
-        if isinstance(data, Mapping):
-            unknown = [name for name in data if name not in self.fields]
-            errors = {
-                name: [ErrorDetail("There is no such field.", code="unknown")] for name in unknown[:MAX_UNKNOWN_NAMED]
-            }
-        try:
-            values = super().to_internal_value(data)
-        except ValidationError as error:
-            errors.update(error.detail)  # type: ignore[arg-type]  # of a serializer it is by field
-        if errors:
-            raise ValidationError(errors)
-        return values
-
-    def validate_uuid(self, uuid: str) -> str:
-        if self.instance is not None and uuid != self.instance.uuid:
-            raise ValidationError(FIXED_UUID, code="fixed")
-        return uuid
+# Of a bulk.
+MAX_OBJECTS: Final = 1000
+_CONFLICTS: Final = "Where something else was seen than an operator set; what is set counts."
+_SET: Final = "Which fields an operator set; the others are as they were seen."
 
 
-class RegistrySchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # the library's metaclass
-    """These objects in the OpenAPI document: bodies are closed, and answers have all fields."""
+class NodeSerializer(RegistrySerializer):
+    """A machine that cards sit in. Spans register it by its name; all else operators say."""
 
-    target_class = "analytics.registry_serializers.RegistrySerializer"
-    match_subclasses = True
+    key = "node_id"
 
-    def map_serializer(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        schema: dict[str, Any] = auto_schema._map_serializer(  # noqa: SLF001  as the library's own extensions do
-            self.target, direction, bypass_extensions=True
-        )
-        if direction == "response":
-            return schema | {"required": list(schema["properties"])}
-        return schema | {"additionalProperties": False}
-
-
-class NamedByUuidField(serializers.SlugRelatedField[Any]):
-    """Another object of the same tenant, named by its UUID. One of another tenant is none."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(slug_field="uuid", **kwargs)
-
-    def get_queryset(self) -> QuerySet[Any]:
-        everybodys: QuerySet[Any] = super().get_queryset()  # type: ignore[assignment]  # each has one, see below
-        return everybodys.filter(tenant__slug=tenant_of(self.context["request"]))
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        # Not the library's, which takes an empty text for null.
-        return serializers.Field.run_validation(self, data)
-
-    def to_internal_value(self, data: Any) -> Any:
-        uuid = body_fields.TextField(trim_whitespace=False).run_validation(data)
-        found = self.get_queryset().filter(uuid=uuid).first()
-        if found is None:
-            self.fail("does_not_exist")
-        return found
-
-
-class PhysicalGpuSerializer(RegistrySerializer):
-    """A card. What is blank or null is filled in by the next span that says it; what is set no span changes."""
+    node_id = body_fields.TextField(source="name", max_length=255, help_text="As spans call it.")
 
     class Meta:
-        model = PhysicalGPU
+        model = Node
         fields = (
-            "uuid",
-            "model",
-            "vendor",
             "node_id",
-            "memory_total_gb",
-            "cost_per_hour_usd",
-            "first_seen",
-            "last_seen",
+            *("cloud_provider", "region", "zone", "machine_type", "driver_version", "cuda_version", "labels"),
+            *("first_seen", "last_seen"),
         )
         validators = ()
 
 
-class ComputeResourceSerializer(RegistrySerializer):
-    """What a process can run on: a full card, or a MIG slice of one. `seen_…` is what its own spans say."""
+class PhysicalGpuSerializer(RegistrySerializer):
+    """A card. What is blank or null is as it was seen last; what is set no span changes."""
 
-    physical_uuid = NamedByUuidField(
-        source="physical",
+    effective = ("model", "vendor", "node_id", "memory_total_gb")
+
+    node_id = NodeField(
+        source="set_node",
+        max_length=255,
+        allow_blank=True,
+        default="",
+        help_text="The node that it sits in, by its name; one that is not there yet is registered.",
+    )
+    set = SetNamesField(effective, help_text=_SET)
+    conflicts = ConflictsField(read_only=True, help_text=_CONFLICTS)
+    seen_node_id = ForeignTextField(relation="seen_node", text="name")
+
+    class Meta:
+        model = PhysicalGPU
+        fields = (
+            *("uuid", "model", "vendor", "node_id", "memory_total_gb", "set", "conflicts"),
+            *("seen_model", "seen_vendor", "seen_node_id", "seen_memory_total_gb"),
+            *("cost_per_hour_usd", "labels"),
+            *("architecture", "compute_capability", "sm_count", "tflops", "tdp_watts", "numa_node", "pcie_bus_id"),
+            *("first_seen", "last_seen"),
+        )
+        validators = ()
+
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        return super().create(_with_node(validated_data, validated_data["tenant"].pk))
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        return super().update(instance, _with_node(validated_data, instance.tenant_id))
+
+
+def _with_node(values: dict[str, Any], tenant_id: int) -> dict[str, Any]:
+    """Return the values with the node itself, where they name one; "" is none."""
+    if "set_node" not in values:
+        return values
+    name = values["set_node"]
+    return {
+        **values,
+        "set_node": Node.objects.get_or_create(tenant_id=tenant_id, name=name)[0] if name else None,
+    }
+
+
+class ComputeResourceSerializer(RegistrySerializer):
+    """What a process can run on: a full card, or a MIG slice of one. What is blank or null is as it was seen last."""
+
+    effective = ("physical_uuid", "resource_type", "memory_total_gb", "mig_profile", "sm_share", "cost_per_hour_usd")
+
+    physical_uuid = EffectiveCardField(
+        source="set_physical",
         queryset=PhysicalGPU.objects.all(),
         allow_null=True,
         default=None,
         error_messages={"does_not_exist": "There is no physical GPU with this UUID. Create it first."},
         help_text="The card; null while nobody knows it.",
     )
+    set = SetNamesField(effective, help_text=_SET)
+    conflicts = ConflictsField(read_only=True, help_text=_CONFLICTS)
+    seen_physical_uuid = ForeignTextField(relation="seen_physical", text="uuid")
+    seen_node_id = ForeignTextField(relation="seen_node", text="name")
+    retired_by = serializers.CharField(
+        read_only=True,
+        help_text="`operator`; `layout`, for its card is partitioned anew, until it is seen again; empty while it is "
+        "there.",
+    )
+    share = serializers.FloatField(
+        read_only=True, allow_null=True, help_text="Of its card's price; null where it can't be known."
+    )
 
     class Meta:
         model = ComputeResource
         fields = (
-            "uuid",
-            "physical_uuid",
-            "resource_type",
-            "memory_total_gb",
-            "seen_model",
-            "seen_vendor",
-            "seen_node_id",
-            "first_seen",
-            "last_seen",
+            *("uuid", "physical_uuid", "resource_type", "memory_total_gb", "set", "conflicts"),
+            *("seen_physical_uuid", "seen_resource_type", "seen_memory_total_gb"),
+            *("seen_model", "seen_vendor", "seen_node_id"),
+            *("mig_profile", "gi_id", "ci_id", "sm_share", "share", "cost_per_hour_usd", "labels"),
+            *("retired_at", "retired_by", "first_seen", "last_seen"),
         )
         validators = ()
 
@@ -152,30 +127,42 @@ class ComputeResourceSerializer(RegistrySerializer):
 class ResourceContextSerializer(RegistrySerializer):
     """Who held a resource, under what label, from when to when."""
 
+    key = "id"
+
     resource_uuid = NamedByUuidField(
         source="resource",
         queryset=ComputeResource.objects.all(),
         error_messages={"does_not_exist": "There is no compute resource with this UUID. Create it first."},
     )
+    labels = body_fields.LabelsField(default=dict)
+    ended_by = serializers.CharField(
+        read_only=True,
+        help_text="`operator`; `successor` or `silence`, until a sighting says otherwise; empty while it is open.",
+    )
 
     class Meta:
         model = ResourceContext
         fields = (
-            "id",
-            "resource_uuid",
-            "user_label",
-            "hostname",
-            "pod",
-            "process_id",
-            "labels",
-            "attached_at",
-            "detached_at",
-            "last_seen",
+            *("id", "resource_uuid", "user_label", "hostname", "pod", "process_id", "labels"),
+            *("attached_at", "detached_at", "ended_by", "last_seen"),
         )
         validators = ()
 
 
+class BulkSerializer(serializers.Serializer[Any]):
+    """What became of the objects of a bulk."""
+
+    created = serializers.IntegerField(help_text="How many are new.")
+    updated = serializers.IntegerField(help_text="How many were there, and are changed.")
+    unchanged = serializers.IntegerField(help_text="How many were there, just so.")
+
+
 # Of an action called `list` the OpenAPI document would have a list of pages, if it were not for many=False.
+@extend_schema_serializer(many=False)
+class NodePageSerializer(PageSerializer):
+    nodes = NodeSerializer(many=True)
+
+
 @extend_schema_serializer(many=False)
 class PhysicalGpuPageSerializer(PageSerializer):
     physical_gpus = PhysicalGpuSerializer(many=True)

@@ -57,7 +57,13 @@ class GpuAttributionSerializer(serializers.Serializer[Any]):
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         texts = {name: serializers.CharField(allow_null=name != "resource_uuid") for name in GPU_TEXTS}
-        return {**texts, **{name: serializers.FloatField(allow_null=True) for name in GPU_READINGS}}
+        source = serializers.ChoiceField(
+            ["span", "context"],
+            help_text="Who names it: the span itself, or the registry's context of the host, pod and process that sent "
+            "the span, where that leaves no doubt.",
+        )
+        readings = {name: serializers.FloatField(allow_null=True) for name in GPU_READINGS}
+        return {**texts, "source": source, **readings}
 
 
 class EventSerializer(serializers.Serializer[Any]):

@@ -43,8 +43,9 @@ def span_members(
         _members("status", columns["status"]),
         *(_members(name, columns[name], _UNSET[CANONICAL[name]]) for name in CANONICAL_COLUMNS),
         columns["members"],
-        _members("attributes", attribute_texts(columns)),
+        # Before all that has keys which somebody sent: analytics.queries.holders finds it by that.
         _members("gpus", gpu_texts(columns["gpus"], ask_registry)),
+        _members("attributes", attribute_texts(columns)),
         _members("events", _nested(columns["events"], _event)),
         _members("links", _nested(columns["links"], _link)),
         _members("resource", [resources.get(one, EMPTY) for one in columns["resource_hex"]]),

@@ -6,10 +6,12 @@ from django.urls import path
 
 from analytics.views import gpus, overview, series, spans, traces, usage
 from analytics.views.compute_resources import ComputeResourceViews
+from analytics.views.nodes import NodeViews
 from analytics.views.physical_gpus import PhysicalGpuViews, physical_gpu_metrics_list
 from analytics.views.resource_contexts import ResourceContextViews
 
 ALL: Final[dict[str, Any]] = {"get": "list", "post": "create"}
+BULK: Final[dict[str, Any]] = {"post": "bulk"}
 ONE: Final[dict[str, Any]] = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 
 urlpatterns = [
@@ -20,11 +22,17 @@ urlpatterns = [
     path("gpus", gpus.gpu_list),
     # UUIDs are paths: a MIG slice of an older driver is called MIG-GPU-…/1/0.
     path("gpus/<path:resource_uuid>/metrics", gpus.gpu_metrics_list),
+    path("gpus/<path:resource_uuid>/contexts", gpus.gpu_contexts),
     path("gpus/<path:resource_uuid>", gpus.gpu_detail),
+    path("nodes", NodeViews.as_view(ALL)),
+    path("nodes/bulk", NodeViews.as_view(BULK)),
+    path("nodes/<path:node_id>", NodeViews.as_view(ONE)),
     path("physical-gpus", PhysicalGpuViews.as_view(ALL)),
+    path("physical-gpus/bulk", PhysicalGpuViews.as_view(BULK)),
     path("physical-gpus/<path:uuid>/metrics", physical_gpu_metrics_list),
     path("physical-gpus/<path:uuid>", PhysicalGpuViews.as_view(ONE)),
     path("compute-resources", ComputeResourceViews.as_view(ALL)),
+    path("compute-resources/bulk", ComputeResourceViews.as_view(BULK)),
     path("compute-resources/<path:uuid>", ComputeResourceViews.as_view(ONE)),
     path("resource-contexts", ResourceContextViews.as_view(ALL)),
     path("resource-contexts/<str:id>", ResourceContextViews.as_view(ONE)),

@@ -8,7 +8,6 @@ import sys
 
 import psycopg.errors
 import redis.exceptions
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
@@ -69,6 +68,14 @@ class TooLarge(exceptions.APIException):
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_code = "query_too_large"
     default_detail = "This asks for more than one answer may take. Narrow the time range or the filters."
+
+
+class PreconditionFailed(exceptions.APIException):
+    """The object is not what the request's If-Match says."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_code = "precondition_failed"
+    default_detail = "Somebody changed this since you read it. Read it again, and send your change with its new ETag."
 
 
 class ExceptionHandler(StandardizedExceptionHandler):
@@ -133,8 +140,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     return _error(404, "client_error", "not_found", NO_SUCH_ADDRESS)
 
 
-def payload_too_large(request: HttpRequest) -> HttpResponseBase:
-    detail = f"A request has at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes."
+def payload_too_large(request: HttpRequest, limit_bytes: int) -> HttpResponseBase:
+    detail = f"A request has at most {limit_bytes} bytes."
     if not request.path.startswith(API_PREFIX):
         return HttpResponse(detail, status=413, content_type="text/plain")
     return _error(413, "client_error", "payload_too_large", detail)

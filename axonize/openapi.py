@@ -5,7 +5,14 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from axonize.api import NO_SUCH_ADDRESS, RETRY_AFTER_SECONDS, SERVER_ERROR, ServiceUnavailable, TooLarge
+from axonize.api import (
+    NO_SUCH_ADDRESS,
+    RETRY_AFTER_SECONDS,
+    SERVER_ERROR,
+    PreconditionFailed,
+    ServiceUnavailable,
+    TooLarge,
+)
 
 _ERROR_SCHEMA: Final = {"$ref": "#/components/schemas/Error"}
 _TAGS: Final = {
@@ -44,6 +51,12 @@ _ERRORS: Final[dict[str, tuple[str, str, str, str | None]]] = {
         "The `Accept` header leaves out JSON.",
         "not_acceptable",
         "Could not satisfy the request Accept header.",
+        None,
+    ),
+    "412": (
+        "Somebody changed the object since the ETag of `If-Match` was read.",
+        PreconditionFailed.default_code,
+        PreconditionFailed.default_detail,
         None,
     ),
     "413": (

@@ -6,8 +6,11 @@ import dj_database_url
 from csp.constants import NONE, SELF
 from environs import validate
 
+from axonize.admin_look import UNFOLD
 from axonize.environment import LOG_LEVEL, PORT, POSITIVE, Environment, url
 from axonize.exposure import is_loopback
+
+__all__ = ["UNFOLD"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -72,11 +75,13 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# The largest body of a request to the web process, and the fields of a form: the admin's longest page needs some 100
+# The largest body of a request to the web process, and the fields of a form: the admin's longest page needs some 400
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
-DATA_UPLOAD_MAX_NUMBER_FILES = 0  # nothing takes files
-FILE_UPLOAD_HANDLERS: list[str] = []
+# Files: one a request, for the admin's imports alone, held in memory. 8 MiB of CSV are some 40,000 cards.
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 
 # Whose data it is when nobody says otherwise
 DEFAULT_TENANT = "default"
@@ -99,11 +104,21 @@ QUERY_MAX_RESULT_ROWS = env.int("AXONIZE_QUERY_MAX_RESULT_ROWS", 200_000, valida
 CLICKHOUSE_POOL_SIZE = env.int("AXONIZE_CLICKHOUSE_POOL_SIZE", 16, validate=POSITIVE)
 DATABASE_POOL_SIZE = env.int("AXONIZE_DATABASE_POOL_SIZE", 10, validate=POSITIVE)
 
+# A holder of a GPU of whom no span came for so long has left it, as far as is known; the next span says otherwise
+CONTEXT_SILENCE_SECONDS = env.int("AXONIZE_CONTEXT_SILENCE_SECONDS", 900, validate=POSITIVE)
+# What a slice's share of its card's price follows from
+COST_SHARE = env.str("AXONIZE_COST_SHARE", "memory", validate=validate.OneOf(("memory", "sm", "equal")))
+
 INSTALLED_APPS = [
     "axonize",
     "ingest",
     "registry",
     "analytics",
+    # The admin's look; its templates come before those that they take the place of.
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.import_export",
+    "unfold.contrib.simple_history",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -118,8 +133,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "drf_standardized_errors",
+    "import_export",
     "rest_framework",
     "rest_framework_api_key",
+    "simple_history",
 ]
 
 MIDDLEWARE = [
@@ -127,6 +144,7 @@ MIDDLEWARE = [
     "axonize.logging.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "axonize.headers.AdminPolicyMiddleware",
     "axonize.headers.PermissionsPolicyMiddleware",
     "axonize.bodies.BodySizeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -136,6 +154,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -192,6 +211,7 @@ CACHES = {
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["axonize.formats"]
 
 STATIC_URL = "static/"
 # Without a STATIC_ROOT it serves the admin's and the API docs' files from where they are, with no collectstatic step.

@@ -8,6 +8,8 @@ from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import AllValuesCheckboxFilter, FieldTextFilter, RangeDateTimeFilter
 
 from ingest import dead_letters
 from ingest.models import DeadLetter
@@ -18,13 +20,15 @@ REFUSALS_SHOWN = 5
 
 
 @admin.register(DeadLetter)
-class DeadLetterAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # at run time it takes no type arguments
+class DeadLetterAdmin(ModelAdmin):
     list_display = ("id", "failed_at", "tenant", "spans", "size_bytes", "error", "reason")
-    list_filter = ("error", "tenant", "failed_at")
+    list_filter = (("error", AllValuesCheckboxFilter), ("tenant", FieldTextFilter), ("failed_at", RangeDateTimeFilter))
     search_fields = ("reason", "batch_id", "tenant")
     search_help_text = "reason, id of the batch, tenant"
     ordering = ("-failed_at", "-pk")
     show_full_result_count = False
+    list_fullwidth = True
+    list_filter_submit = True
     actions = ("replay",)
     fields = (("failed_at", "tenant", "batch_id", "number"), "error", "reason", ("spans", "size_bytes"), "content")
     readonly_fields = ("content",)

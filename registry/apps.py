@@ -11,3 +11,4 @@ class RegistryConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("registry.signals")
+        import_module("registry.history")

@@ -11,8 +11,8 @@ from registry.models.api_key import Scope
 class Identity:
     """For whom a request acts, and what it may do.
 
-    `tenant` is a slug; `key_id` the visible prefix of the key, "" for who needs none. A limit of None is the
-    server's own, as its settings say; 0 is no limit.
+    `tenant` is a slug; `key_id` the visible prefix of the key and `key_name` its name, "" for who needs none. A limit
+    of None is the server's own, as its settings say; 0 is no limit.
     """
 
     tenant: str
@@ -20,6 +20,7 @@ class Identity:
     key_id: str = ""
     ingest_spans_per_second: int | None = None
     requests_per_minute: int | None = None
+    key_name: str = ""
 
     def may(self, scope: str) -> bool:
         """Tell whether it has the scope. `admin` contains `read`; nothing but `ingest` contains `ingest`."""

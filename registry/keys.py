@@ -211,6 +211,7 @@ def _identity_of(key: ApiKey) -> Identity:
         tenant=key.tenant.slug,
         scopes=frozenset(key.scopes),
         key_id=key.prefix,
+        key_name=key.name,
         ingest_spans_per_second=key.ingest_spans_per_second,
         requests_per_minute=key.requests_per_minute,
     )

@@ -8,6 +8,7 @@ import time
 from typing import Any, Final
 
 from django.core.cache import cache
+from django.db import transaction
 
 from axonize.clickhouse.client import command, insert_rows, query
 from registry.models import ComputeResource
@@ -35,6 +36,11 @@ def mirror_is_due() -> bool:
 def demand_mirror() -> None:
     """Have the next synchronisation compare, however short ago the last one did."""
     cache.delete(_COMPARED_KEY)
+
+
+def demand_mirror_on_commit() -> None:
+    # Robust: a cache that is away is logged, and must not fail an edit that stands already.
+    transaction.on_commit(demand_mirror, robust=True)
 
 
 def mirror_registry() -> int:

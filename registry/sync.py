@@ -1,23 +1,21 @@
 """Keeps the registry up to date: sightings from ClickHouse into PostgreSQL, and the registry's word back."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.core.cache import cache
 from django.db import connection, transaction
 
+from registry.conclusions import conclude_contexts
 from registry.mirror import demand_mirror, mirror_is_due, mirror_registry
-from registry.models import ResourceContext
 from registry.sightings import read_sightings
 from registry.upserts import record_sightings
 
 PAGE_SIZE: Final = 5000
 # An insert's rows are stamped when it starts and seen when it ends; its task may take up to a minute.
 OVERLAP_MS: Final = 60_000
-# A process that holds a GPU and serves nobody for a night has not left it.
-DETACH_AFTER: Final = timedelta(days=1)
 
-WATERMARK_KEY: Final = "registry.sync.watermark_ms"
+# Another key than that of servers which kept less of what was seen: the first run reads everything.
+WATERMARK_KEY: Final = "registry.sync.seen.watermark_ms"
 _ADVISORY_LOCK: Final = int.from_bytes(b"registry")
 
 
@@ -45,7 +43,7 @@ def sync_registry() -> bool:
                 cache.set(WATERMARK_KEY, watermark_ms, timeout=None)
         if len(sightings) < PAGE_SIZE:
             break
-    ResourceContext.objects.detach_unseen_since(datetime.now(UTC) - DETACH_AFTER)
+    conclude_contexts()
     if mirror_is_due():
         _mirror()
     return True

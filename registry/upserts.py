@@ -1,18 +1,31 @@
-"""Sightings into PostgreSQL: six statements for any number of them, each of which changes nothing when repeated.
+"""Sightings into PostgreSQL: five statements for any number of them, each of which changes nothing when repeated.
 
-A sighting adds what is new, fills what is blank and widens times. What stands is never overwritten: it may be an
-operator's correction.
+A sighting adds what is new, keeps what was seen fresh and widens times. What an operator set stands in columns of its
+own (registry.models.facts), which nothing here writes.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.db import connection
 
+from registry.conclusions import conclude_contexts
+from registry.layouts import retire_old_layouts
+from registry.models.compute_resource import FULL_CARD
 from registry.sightings import Sighting
 
-# A row's key, what is said of it, first_seen, last_seen.
+# When it was said, and what.
+Fact = tuple[datetime, Any]
+# A row's key, its facts by name, and the sighting that says them.
+Told = tuple[tuple[Any, ...], dict[str, Fact], Sighting]
+# A row's key, each fact and when it was said, both None where it was not, first_seen, last_seen.
 Row = tuple[Any, ...]
+_NOT_SAID: Final = (None, None)
+_CARD_WORDS: Final = ("model", "vendor", "node", "memory_total_gb")
+_RESOURCE_WORDS: Final = ("card", "resource_type", "memory_total_gb", "model", "vendor", "node")
+# When a fact was seen that is only implied: whenever a sighting says it, that counts.
+_IMPLIED_AT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _ADD_TENANTS: Final = """
 INSERT INTO registry_tenant (slug, name, created_at)
@@ -20,74 +33,113 @@ SELECT slug, slug, now() FROM unnest(%s::text[]) AS seen (slug)
 ON CONFLICT (slug) DO NOTHING
 """
 
-_FILL_CARDS: Final = """
-INSERT INTO registry_physicalgpu AS card (
-    tenant_id, uuid, model, vendor, node_id, memory_total_gb, first_seen, last_seen)
-SELECT
-    tenant.id, seen.uuid, seen.model, seen.vendor, seen.node_id, seen.memory_total_gb, seen.first_seen, seen.last_seen
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::float8[], %s::timestamptz[],
-            %s::timestamptz[])
-    AS seen (tenant, uuid, model, vendor, node_id, memory_total_gb, first_seen, last_seen)
-JOIN registry_tenant AS tenant ON tenant.slug = seen.tenant
-ON CONFLICT (tenant_id, uuid) DO UPDATE SET
-    model = coalesce(nullif(card.model, ''), excluded.model),
-    vendor = coalesce(nullif(card.vendor, ''), excluded.vendor),
-    node_id = coalesce(nullif(card.node_id, ''), excluded.node_id),
-    memory_total_gb = coalesce(card.memory_total_gb, excluded.memory_total_gb)
-WHERE (card.model = '' AND excluded.model <> '')
-    OR (card.vendor = '' AND excluded.vendor <> '')
-    OR (card.node_id = '' AND excluded.node_id <> '')
-    OR (card.memory_total_gb IS NULL AND excluded.memory_total_gb IS NOT NULL)
-"""
-
-_FILL_RESOURCES: Final = """
-INSERT INTO registry_computeresource AS resource (
-    tenant_id, uuid, physical_id, resource_type, memory_total_gb, seen_model, seen_vendor, seen_node_id,
+_ADD_NODES: Final = """
+INSERT INTO registry_node AS known (
+    tenant_id, name, cloud_provider, region, zone, machine_type, driver_version, cuda_version, labels,
     first_seen, last_seen)
-SELECT
-    tenant.id, seen.uuid, card.id, seen.resource_type, seen.memory_total_gb, seen.model, seen.vendor, seen.node_id,
-    seen.first_seen, seen.last_seen
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::float8[], %s::text[], %s::text[], %s::text[],
-            %s::timestamptz[], %s::timestamptz[])
-    AS seen (tenant, uuid, card, resource_type, memory_total_gb, model, vendor, node_id, first_seen, last_seen)
-JOIN registry_tenant AS tenant ON tenant.slug = seen.tenant
-LEFT JOIN registry_physicalgpu AS card ON card.tenant_id = tenant.id AND card.uuid = seen.card
-ON CONFLICT (tenant_id, uuid) DO UPDATE SET
-    physical_id = coalesce(resource.physical_id, excluded.physical_id),
-    resource_type = coalesce(nullif(resource.resource_type, ''), excluded.resource_type),
-    memory_total_gb = coalesce(resource.memory_total_gb, excluded.memory_total_gb),
-    seen_model = coalesce(nullif(resource.seen_model, ''), excluded.seen_model),
-    seen_vendor = coalesce(nullif(resource.seen_vendor, ''), excluded.seen_vendor),
-    seen_node_id = coalesce(nullif(resource.seen_node_id, ''), excluded.seen_node_id)
-WHERE (resource.physical_id IS NULL AND excluded.physical_id IS NOT NULL)
-    OR (resource.resource_type = '' AND excluded.resource_type <> '')
-    OR (resource.memory_total_gb IS NULL AND excluded.memory_total_gb IS NOT NULL)
-    OR (resource.seen_model = '' AND excluded.seen_model <> '')
-    OR (resource.seen_vendor = '' AND excluded.seen_vendor <> '')
-    OR (resource.seen_node_id = '' AND excluded.seen_node_id <> '')
-"""
-
-_WIDEN: Final = """
-UPDATE {table} AS known
-SET first_seen = least(known.first_seen, seen.first_seen), last_seen = greatest(known.last_seen, seen.last_seen)
+SELECT tenant.id, seen.name, '', '', '', '', '', '', '{}', seen.first_seen, seen.last_seen
 FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])
-    AS seen (tenant, uuid, first_seen, last_seen)
+    AS seen (tenant, name, first_seen, last_seen)
 JOIN registry_tenant AS tenant ON tenant.slug = seen.tenant
-WHERE known.tenant_id = tenant.id
-    AND known.uuid = seen.uuid
-    AND (known.first_seen IS NULL OR known.last_seen IS NULL
-         OR seen.first_seen < known.first_seen OR seen.last_seen > known.last_seen)
+ON CONFLICT (tenant_id, name) DO UPDATE SET
+    first_seen = least(known.first_seen, excluded.first_seen), last_seen = greatest(known.last_seen, excluded.last_seen)
+WHERE known.first_seen IS NULL OR excluded.first_seen < known.first_seen OR excluded.last_seen > known.last_seen
 """
-_WIDEN_CARDS: Final = _WIDEN.format(table="registry_physicalgpu")
-_WIDEN_RESOURCES: Final = _WIDEN.format(table="registry_computeresource")
 
-# A holder who comes back after a context of his was closed opens a new one, and not before the old one's end.
+# The latest that says a fact counts: a fact said later replaces it, and the time that it was said at only moves on.
+_KEEP_FRESH: Final = """
+    seen_{0} = CASE
+        WHEN excluded.seen_{1}_at > coalesce(known.seen_{1}_at, '-infinity') THEN excluded.seen_{0}
+        ELSE known.seen_{0}
+    END,
+    seen_{1}_at = greatest(known.seen_{1}_at, excluded.seen_{1}_at)"""
+_WIDEN: Final = """
+    first_seen = least(known.first_seen, excluded.first_seen),
+    last_seen = greatest(known.last_seen, excluded.last_seen)
+WHERE known.first_seen IS NULL OR excluded.first_seen < known.first_seen OR excluded.last_seen > known.last_seen"""
+_IS_FRESHER: Final = """
+    OR excluded.seen_{1}_at > coalesce(known.seen_{1}_at, '-infinity')"""
+_CARD_FACTS: Final = (("model", "model"), ("vendor", "vendor"), ("node_id", "node"), ("memory_total_gb",) * 2)
+_RESOURCE_FACTS: Final = (("physical_id", "physical"), ("resource_type",) * 2, *_CARD_FACTS[3:], *_CARD_FACTS[:3])
+
+# `before` is what stood when the statement began; it answers with how many had a fact changed.
+_SEE_CARDS: Final = f"""
+WITH seen AS (
+    SELECT tenant.id AS tenant_id, told.*, node.id AS node_id
+    FROM unnest(
+            %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::text[],
+            %s::timestamptz[], %s::float8[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+        AS told (
+            tenant, uuid, model, model_at, vendor, vendor_at, node, node_at, memory_total_gb, memory_total_gb_at,
+            first_seen, last_seen)
+    JOIN registry_tenant AS tenant ON tenant.slug = told.tenant
+    LEFT JOIN registry_node AS node ON node.tenant_id = tenant.id AND node.name = told.node
+), before AS (
+    SELECT known.id, known.seen_model, known.seen_vendor, known.seen_node_id, known.seen_memory_total_gb
+    FROM registry_physicalgpu AS known
+    JOIN seen USING (tenant_id, uuid)
+), written AS (
+    INSERT INTO registry_physicalgpu AS known (
+        tenant_id, uuid, set_model, seen_model, seen_model_at, set_vendor, seen_vendor, seen_vendor_at, seen_node_id,
+        seen_node_at, seen_memory_total_gb, seen_memory_total_gb_at, labels, architecture, compute_capability,
+        pcie_bus_id, first_seen, last_seen)
+    SELECT
+        tenant_id, uuid, '', coalesce(model, ''), model_at, '', coalesce(vendor, ''), vendor_at, node_id, node_at,
+        memory_total_gb, memory_total_gb_at, '{{}}', '', '', '', first_seen, last_seen
+    FROM seen
+    ON CONFLICT (tenant_id, uuid) DO UPDATE SET
+    {",".join(_KEEP_FRESH.format(*fact) for fact in _CARD_FACTS)},
+    {_WIDEN}{"".join(_IS_FRESHER.format(*fact) for fact in _CARD_FACTS)}
+    RETURNING id, seen_model, seen_vendor, seen_node_id, seen_memory_total_gb
+)
+SELECT count(*) FROM (TABLE written EXCEPT TABLE before) AS changed
+"""
+
+_SEE_RESOURCES: Final = f"""
+WITH seen AS (
+    SELECT tenant.id AS tenant_id, told.*, card.id AS physical_id, node.id AS node_id
+    FROM unnest(
+            %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::float8[],
+            %s::timestamptz[], %s::text[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::text[],
+            %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+        AS told (
+            tenant, uuid, card, physical_at, resource_type, resource_type_at, memory_total_gb, memory_total_gb_at,
+            model, model_at, vendor, vendor_at, node, node_at, first_seen, last_seen)
+    JOIN registry_tenant AS tenant ON tenant.slug = told.tenant
+    LEFT JOIN registry_physicalgpu AS card ON card.tenant_id = tenant.id AND card.uuid = told.card
+    LEFT JOIN registry_node AS node ON node.tenant_id = tenant.id AND node.name = told.node
+), before AS (
+    SELECT
+        known.id, known.seen_physical_id, known.seen_resource_type, known.seen_memory_total_gb, known.seen_model,
+        known.seen_vendor, known.seen_node_id
+    FROM registry_computeresource AS known
+    JOIN seen USING (tenant_id, uuid)
+), written AS (
+    INSERT INTO registry_computeresource AS known (
+        tenant_id, uuid, seen_physical_id, seen_physical_at, set_resource_type, seen_resource_type,
+        seen_resource_type_at, seen_memory_total_gb, seen_memory_total_gb_at, seen_model, seen_model_at, seen_vendor,
+        seen_vendor_at, seen_node_id, seen_node_at, set_mig_profile, labels, retired_by, first_seen, last_seen)
+    SELECT
+        tenant_id, uuid, physical_id, physical_at, '', coalesce(resource_type, ''), resource_type_at, memory_total_gb,
+        memory_total_gb_at, coalesce(model, ''), model_at, coalesce(vendor, ''), vendor_at, node_id, node_at, '',
+        '{{}}', '', first_seen, last_seen
+    FROM seen
+    ON CONFLICT (tenant_id, uuid) DO UPDATE SET
+    {",".join(_KEEP_FRESH.format(*fact) for fact in _RESOURCE_FACTS)},
+    {_WIDEN}{"".join(_IS_FRESHER.format(*fact) for fact in _RESOURCE_FACTS)}
+    RETURNING
+        id, seen_physical_id, seen_resource_type, seen_memory_total_gb, seen_model, seen_vendor, seen_node_id
+)
+SELECT count(*) FROM (TABLE written EXCEPT TABLE before) AS changed
+"""
+
+# A holder who comes back after an operator ended a context of his opens a new one, and not before the old one's end.
 _ATTACH: Final = """
 INSERT INTO registry_resourcecontext AS held (
-    resource_id, user_label, hostname, pod, process_id, labels, attached_at, last_seen)
+    resource_id, user_label, hostname, pod, process_id, labels, attached_at, ended_by, last_seen)
 SELECT
     resource.id, seen.user_label, seen.hostname, seen.pod, seen.process_id, '{}'::jsonb,
-    greatest(seen.first_seen, past.detached_at), seen.last_seen
+    greatest(seen.first_seen, past.detached_at), '', seen.last_seen
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[],
             %s::timestamptz[])
     AS seen (tenant, resource, user_label, hostname, pod, process_id, first_seen, last_seen)
@@ -101,9 +153,10 @@ LEFT JOIN LATERAL (
         AND closed.hostname = seen.hostname
         AND closed.pod = seen.pod
         AND closed.process_id IS NOT DISTINCT FROM seen.process_id
+        AND closed.ended_by = 'operator'
 ) AS past ON true
 WHERE past.detached_at IS NULL OR past.detached_at < seen.last_seen
-ON CONFLICT (resource_id, user_label, hostname, pod, process_id) WHERE detached_at IS NULL DO UPDATE SET
+ON CONFLICT (resource_id, user_label, hostname, pod, process_id) WHERE NOT (ended_by = 'operator') DO UPDATE SET
     attached_at = least(held.attached_at, excluded.attached_at),
     last_seen = greatest(held.last_seen, excluded.last_seen)
 WHERE excluded.attached_at < held.attached_at OR held.last_seen IS NULL OR excluded.last_seen > held.last_seen
@@ -111,60 +164,85 @@ WHERE excluded.attached_at < held.attached_at OR held.last_seen IS NULL OR exclu
 
 
 def record_sightings(sightings: Sequence[Sighting]) -> int:
-    """Bring the registry up to what was seen; return how many cards and resources are new or had a blank filled.
+    """Bring the registry up to what was seen; return of how many cards and resources a fact is new.
 
-    Of several sightings of one thing the latest that says a field counts. Run it inside a transaction.
+    Of several sightings of one thing the latest that says a fact counts. What follows for contexts and for layouts is
+    concluded too. Run it inside a transaction.
     """
-    seen = sorted((s for s in sightings if s.resource_uuid), key=lambda s: s.last_seen)
-    tenants = [(slug,) for slug in sorted({s.tenant for s in seen})]
-    cards = _merge((_card(s) for s in seen if s.physical_uuid), key_length=2)
-    resources = _merge((_resource(s) for s in seen), key_length=2)
-    holders = _merge(
-        (_holder(s) for s in seen if s.user_label or s.hostname or s.pod or s.process_id is not None), key_length=6
-    )
-    _execute(_ADD_TENANTS, tenants)
-    changed = _execute(_FILL_CARDS, cards) + _execute(_FILL_RESOURCES, resources)
-    _execute(_WIDEN_CARDS, [row[:2] + row[-2:] for row in cards])
-    _execute(_WIDEN_RESOURCES, [row[:2] + row[-2:] for row in resources])
-    _execute(_ATTACH, holders)
+    seen = [s for s in sightings if s.resource_uuid]
+    resources = _merge((_resource(s) for s in seen), _RESOURCE_WORDS)
+    _execute(_ADD_TENANTS, [(slug,) for slug in sorted({s.tenant for s in seen})])
+    _execute(_ADD_NODES, _merge((((s.tenant, s.node_id), {}, s) for s in seen if s.node_id), ()))
+    changed = _count(_SEE_CARDS, _merge((_card(s) for s in seen if _card_of(s)), _CARD_WORDS))
+    changed += _count(_SEE_RESOURCES, resources)
+    holders = (_holder(s) for s in seen if s.user_label or s.hostname or s.pod or s.process_id is not None)
+    _execute(_ATTACH, _merge(holders, ()))
+    touched = [row[:2] for row in resources]
+    changed += retire_old_layouts(touched)
+    conclude_contexts(touched)
     return changed
 
 
-def _card(s: Sighting) -> Row:
-    is_full_card = s.resource_uuid == s.physical_uuid
-    memory_gb = s.memory_total_gb if is_full_card else None
-    return (s.tenant, s.physical_uuid, s.model, s.vendor, s.node_id, memory_gb, s.first_seen, s.last_seen)
+def _card_of(s: Sighting) -> str:
+    """Return the card: as sent, else the resource itself where that is no slice, as an Apple GPU is none."""
+    is_apple = s.user_label.startswith("mps:") and not s.resource_type and not s.resource_uuid.startswith("MIG-")
+    is_whole = s.resource_type == FULL_CARD or is_apple
+    return s.physical_uuid or (s.resource_uuid if is_whole else "")
 
 
-def _resource(s: Sighting) -> Row:
-    seen = (s.physical_uuid, s.resource_type, s.memory_total_gb, s.model, s.vendor, s.node_id)
-    return (s.tenant, s.resource_uuid, *seen, s.first_seen, s.last_seen)
+def _card(s: Sighting) -> Told:
+    memory_gb = s.memory_total_gb if s.resource_uuid == _card_of(s) else None
+    facts = {"model": s.model, "vendor": s.vendor, "node": s.node_id, "memory_total_gb": memory_gb}
+    return (s.tenant, _card_of(s)), {name: (s.last_seen, said) for name, said in facts.items()}, s
 
 
-def _holder(s: Sighting) -> Row:
-    who = (s.user_label, s.hostname, s.pod, s.process_id)
-    return (s.tenant, s.resource_uuid, *who, s.first_seen, s.last_seen)
+def _resource(s: Sighting) -> Told:
+    facts = {
+        "resource_type": s.resource_type,
+        "memory_total_gb": s.memory_total_gb,
+        "model": s.model,
+        "vendor": s.vendor,
+        "node": s.node_id,
+    }
+    card = (s.last_seen if s.physical_uuid else _IMPLIED_AT, _card_of(s))
+    return (s.tenant, s.resource_uuid), {"card": card, **{name: (s.last_seen, f) for name, f in facts.items()}}, s
 
 
-def _merge(rows: Iterable[Row], *, key_length: int) -> list[Row]:
-    """Make one row of those with the same key: of each fact the last that isn't blank, the first first_seen and so on.
+def _holder(s: Sighting) -> Told:
+    return (s.tenant, s.resource_uuid, s.user_label, s.hostname, s.pod, s.process_id), {}, s
+
+
+def _merge(told: Iterable[Told], words: Sequence[str]) -> list[Row]:
+    """Make one row of those with the same key: each fact of `words` as it was said last, and when; then the times.
 
     The rows come in the order of their keys, in which every writer locks them.
     """
-    merged: dict[Row, Row] = {}
-    for row in rows:
-        key = row[:key_length]
-        known = merged.get(key, row)
-        facts = (new or old for old, new in zip(known[key_length:-2], row[key_length:-2], strict=True))
-        merged[key] = (*key, *facts, min(known[-2], row[-2]), max(known[-1], row[-1]))
-    return sorted(merged.values(), key=lambda row: tuple(map(str, row[:key_length])))
+    merged: dict[Row, tuple[dict[str, Fact], datetime, datetime]] = {}
+    for key, facts, s in told:
+        known, first_seen, last_seen = merged.get(key, ({}, s.first_seen, s.last_seen))
+        for name, fact in facts.items():
+            if fact[1]:
+                known[name] = max(known.get(name, fact), fact)
+        merged[key] = (known, min(first_seen, s.first_seen), max(last_seen, s.last_seen))
+    rows = [
+        (*key, *(part for word in words for part in reversed(known.get(word, _NOT_SAID))), first_seen, last_seen)
+        for key, (known, first_seen, last_seen) in merged.items()
+    ]
+    return sorted(rows, key=lambda row: tuple(map(str, row)))
 
 
-def _execute(statement: str, rows: Sequence[Row]) -> int:
-    """Run a statement whose parameters are arrays, one a column of `rows`; return how many rows it wrote."""
+def _execute(statement: str, rows: Sequence[Row]) -> None:
+    """Run a statement whose parameters are arrays, one a column of `rows`."""
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _count(statement: str, rows: Sequence[Row]) -> int:
+    """Do the same; return the number that the statement answers with."""
     if not rows:
         return 0
     with connection.cursor() as cursor:
         cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
-        written: int = cursor.rowcount
-    return written
+        (number,) = cursor.fetchone()
+    return int(number)

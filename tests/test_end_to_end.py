@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from tests import captures
+from tests import captures, otlp
 from tests.engines import free_ports
 from tests.ingest.test_otlp_json import otlp_json
 from tests.ingest.test_receiver import JSON, PROTOBUF, export_grpc, post
@@ -59,6 +60,22 @@ class Stack:
         url = f"http://127.0.0.1:{self.web_port}{path}?{urllib.parse.urlencode(parameters, doseq=True)}"
         with urllib.request.urlopen(url, timeout=20) as answer:
             return json.load(answer)
+
+    def knows(self, path: str) -> bool:
+        try:
+            return bool(self.get(path))
+        except urllib.error.HTTPError:
+            return False
+
+    def write(self, method: str, path: str, **fields: object) -> None:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.web_port}{path}",
+            method=method,
+            data=json.dumps(fields).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert answer.status in {200, 201}
 
     def trace(self, trace_id: str, *, span_count: int) -> Any:
         """Return a trace once all of its spans are there."""
@@ -130,7 +147,7 @@ def attributes(items: Any) -> dict[str, Any]:
 def gpus(span: Span) -> list[dict[str, Any]]:
     sent = {key: value for key, value in attributes(span.attributes).items() if key.startswith("gpu.")}
     numbers = sorted({int(key.split(".")[1]) for key in sent})
-    return [{field: sent[f"gpu.{number}.{field}"] for field in GPU_FIELDS} for number in numbers]
+    return [{"source": "span"} | {field: sent[f"gpu.{number}.{field}"] for field in GPU_FIELDS} for number in numbers]
 
 
 def typed(value: Any) -> Any:
@@ -268,6 +285,19 @@ def test_a_gpu_is_in_the_registry_soon_after_its_first_span(stack: Stack) -> Non
     assert "MIG-0000-01" in {sibling["resource_uuid"] for sibling in gpu["siblings"]}
     metrics = stack.get("/api/v1/gpus/MIG-0000-00/metrics")["metrics"]
     assert {point["utilization"] for point in metrics} == {75}
+
+
+def test_a_correction_is_true_in_clickhouse_within_five_seconds(stack: Stack) -> None:
+    send(stack, "grpc", otlp.request(otlp.span(attributes=otlp.gpu(0, resource_uuid="MIG-corrected"))))
+    listed = "/api/v1/gpus/MIG-corrected"
+    wait_until(lambda: stack.knows(listed), 20)
+    assert stack.get("/api/v1/traces", node_id="rack-7")["total"] == 0
+
+    stack.write("POST", "/api/v1/physical-gpus", uuid="GPU-corrected", node_id="rack-6")
+    stack.write("PATCH", "/api/v1/compute-resources/MIG-corrected", physical_uuid="GPU-corrected")
+    wait_until(lambda: stack.get("/api/v1/traces", node_id="rack-6")["total"] == 1, 5)
+    stack.write("PATCH", "/api/v1/physical-gpus/GPU-corrected", node_id="rack-7")
+    wait_until(lambda: stack.get("/api/v1/traces", node_id="rack-7")["total"] == 1, 5)
 
 
 def test_the_overview_counts_what_was_sent(stack: Stack) -> None:

@@ -37,6 +37,11 @@ def directives(answer: Any) -> dict[str, str]:
     return dict((*directive.split(" ", 1), "")[:2] for directive in policy.split("; "))
 
 
+# What a page may do beyond the strict policy, by the page: Swagger UI has a style element, Alpine compiles expressions.
+LOOSENED = {
+    "/api/docs": {"style-src": "'self' 'unsafe-inline'"},
+    "/admin/login/": {"script-src": "'self' 'unsafe-eval'", "style-src-attr": "'unsafe-inline'"},
+}
 PAGES = ["/healthz", "/admin/login/", "/api/nope", "/api/docs", "/nothing", "/static/axonize/icon.svg"]
 
 
@@ -51,9 +56,8 @@ def test_every_answer_tells_browsers_to_be_strict(client: Client, page: str) -> 
     policy = directives(answer)
     assert policy["default-src"] == "'self'"
     assert policy["frame-ancestors"] == policy["object-src"] == policy["base-uri"] == "'none'"
-    assert "script-src" not in policy, "the default holds: no inline script, none from elsewhere"
-    assert "unsafe" not in answer["Content-Security-Policy"].replace("style-src 'self' 'unsafe-inline'", "")
-    assert ("'unsafe-inline'" in policy["style-src"]) == (page == "/api/docs")
+    loosened = {name: rule for name, rule in policy.items() if "unsafe" in rule or name == "script-src"}
+    assert loosened == LOOSENED.get(page, {}), "else the default holds: no inline script, none from elsewhere"
     answer.close()
 
 

@@ -10,6 +10,7 @@ from analytics.span_rows import GPU_READINGS
 from analytics.times import NS_PER_SECOND
 from axonize.clickhouse import client as clickhouse
 from registry.models import ComputeResource
+from registry.times import to_nanoseconds
 
 DEFAULT_MAX_POINTS: Final = 1000
 MAX_POINTS: Final = 10_000
@@ -28,7 +29,9 @@ _SUMMED: Final = frozenset({"memory_used_gb", "memory_total_gb", "power_watts"})
 # of the same two buckets are one row before they are doubled. A reading is of the span's end: of a span that only the
 # range's end cuts off, it goes with the end into the bucket after the last, which nobody sees.
 _BY_RESOURCE_SQL: Final = """
-SELECT bucket, sumIf(spans, is_first) AS began, sumIf(spans, NOT is_first) AS ended, {merged}
+SELECT
+    resource_uuid, bucket, sumIf(spans, is_first) AS began, sumIf(spans, NOT is_first) AS ended,
+    max(last_read_ns) AS read_ns, {merged}
 FROM
 (
     SELECT
@@ -39,6 +42,7 @@ FROM
             intDiv(toUnixTimestamp64Nano(time), {{step_ns:Int64}}),
             {{bucket_after:Int64}}) AS last_bucket,
         countIf(is_first_of_span) AS spans,
+        toUnixTimestamp64Nano(max(time)) AS last_read_ns,
         {states}
     FROM gpu_metrics
     WHERE tenant = {{tenant:String}}
@@ -63,12 +67,35 @@ resource_uuid IN
 )
 AND (physical_uuid = {physical_uuid:String} OR (physical_uuid = '' AND has({slices:Array(String)}, resource_uuid)))
 """
+# Nothing counts twice: what the card itself has read counts before its slices' readings, of compute instances in one
+# GPU instance, which share its memory, the one that has most, and of a slice of an old layout nothing in a bucket in
+# which a slice was read after it was seen last.
 _BY_CARD_SQL: Final = """
 SELECT bucket, sum(slice.began) AS began, sum(slice.ended) AS ended, {combined}
-FROM ({by_resource}) AS slice
+FROM
+(
+    SELECT
+        *,
+        resource_uuid = {{physical_uuid:String}} AS is_card,
+        transform(resource_uuid, {{slices:Array(String)}}, {{instances:Array(String)}}, resource_uuid) AS instance,
+        transform(resource_uuid, {{slices:Array(String)}}, {{retired_ns:Array(Int64)}}, 0) AS gone_ns,
+        gone_ns > 0 AND gone_ns < max(read_ns) OVER (PARTITION BY bucket) AS is_old
+    FROM ({by_resource})
+) AS slice
 GROUP BY bucket
 ORDER BY bucket
 """
+_COMBINED: Final = """
+    if(
+        countIf(is_card AND NOT is_old AND isNotNull({name})) > 0,
+        anyIf({name}, is_card AND NOT is_old),
+        {of_slices}) AS {name}"""
+_SUM: Final = """if(
+            countIf(NOT is_old AND isNotNull({name})) > 0,
+            arraySum(mapValues(maxMapIf(
+                map(instance, assumeNotNull({name})), NOT is_card AND NOT is_old AND isNotNull({name})))),
+            NULL)"""
+_AVERAGE: Final = "avgIf({name}, NOT is_card AND NOT is_old)"
 
 
 # Its number, the active spans, the readings.
@@ -122,20 +149,27 @@ def physical_gpu_metrics(
     """Return the points of a card, as gpu_metrics() does of one resource; `resource_uuid` is the card's UUID.
 
     Of each bucket a slice's readings become one by `aggregate`. Used and total memory and power are the sums of these,
-    utilization, temperature and clock their averages, over the slices that have one in the bucket. `active_spans` is
-    the sum over the slices: a span that holds two counts twice. A span's slice is on the card that the span names,
-    where it names none on the registry's. One statement and one query.
+    utilization, temperature and clock their averages, over the slices that have one in the bucket; where the card
+    itself has one, that alone counts. Slices in one GPU instance count once, and of slices of an old layout none in a
+    bucket that has later ones. `active_spans` is the sum over the slices: a span that holds two counts twice. A span's
+    slice is on the card that the span names, where it names none on the registry's. One statement and one query.
     Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
     known = ComputeResource.objects.of_tenant(tenant).filter(physical__uuid=physical_uuid)
-    combined = (f"{'sum' if name in _SUMMED else 'avg'}(slice.{name}_value) AS {name}_value" for name in GPU_READINGS)
+    rows = [] if "\0" in physical_uuid else list(known.values_list("uuid", "gi_id", "retired_at", "last_seen"))
     parameters = {
         "tenant": tenant,
         "physical_uuid": physical_uuid,
-        # PostgreSQL has no text with a null character in it.
-        "slices": [] if "\0" in physical_uuid else list(known.values_list("uuid", flat=True)),
+        "slices": [uuid for uuid, *_ in rows],
+        "instances": [uuid if gi_id is None else f"GPU instance {gi_id}" for uuid, gi_id, *_ in rows],
+        "retired_ns": [to_nanoseconds(seen) if retired and seen else 0 for _, _, retired, seen in rows],
     }
-    sql = _BY_CARD_SQL.format(by_resource=_by_resource(_OF_CARD, aggregate), combined=", ".join(combined))
+    combined = ",".join(
+        _COMBINED.format(name=f"{name}_value", of_slices=of_slices.format(name=f"{name}_value"))
+        for name in GPU_READINGS
+        for of_slices in [_SUM if name in _SUMMED else _AVERAGE]
+    )
+    sql = _BY_CARD_SQL.format(by_resource=_by_resource(_OF_CARD, aggregate), combined=combined)
     return _points(_buckets(sql, parameters, start_ns, end_ns, step_seconds), physical_uuid, step_seconds)
 
 

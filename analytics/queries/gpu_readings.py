@@ -1,6 +1,6 @@
 """What did each of these GPUs measure last? Its latest known readings."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Final
@@ -10,6 +10,7 @@ from axonize.clickhouse import client as clickhouse
 # argMax passes over nulls, so each is the latest that is known, of whatever moment that is.
 _SQL: Final = """
 SELECT
+    tenant,
     resource_uuid,
     toUnixTimestamp64Nano(max(reading_at)) AS reading_at_ns,
     argMaxMerge(utilization) AS utilization_percent,
@@ -19,9 +20,12 @@ SELECT
     argMaxMerge(power_watts) AS power,
     argMaxMerge(clock_mhz) AS clock
 FROM gpu_sightings
-WHERE tenant = {tenant:String} AND resource_uuid IN {resource_uuids:Array(String)}
-GROUP BY resource_uuid
+WHERE tenant IN {tenants:Array(String)} AND resource_uuid IN {resource_uuids:Array(String)}
+GROUP BY tenant, resource_uuid
 """
+
+# A tenant and the UUID of one of its resources.
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,21 @@ def latest_readings(*, tenant: str, resource_uuids: Sequence[str]) -> dict[str, 
 
     Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
-    if not resource_uuids:
+    readings = latest_readings_of_tenants({(tenant, uuid) for uuid in resource_uuids})
+    return {uuid: latest for (_, uuid), latest in readings.items()}
+
+
+def latest_readings_of_tenants(keys: Collection[Key]) -> dict[Key, Readings]:
+    """Return the readings of resources of whatever tenants, without those that sent no span. One query.
+
+    Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
+    """
+    if not keys:
         return {}
-    rows = clickhouse.query(_SQL, {"tenant": tenant, "resource_uuids": list(resource_uuids)})
+    tenants, uuids = ({key[part] for key in keys} for part in (0, 1))
+    rows = clickhouse.query(_SQL, {"tenants": sorted(tenants), "resource_uuids": sorted(uuids)})
     return {
-        row["resource_uuid"]: Readings(
+        (row["tenant"], row["resource_uuid"]): Readings(
             reading_at_ns=row["reading_at_ns"],
             utilization=finite(row["utilization_percent"]),
             memory_used_gb=finite(row["used_gb"]),
@@ -59,6 +73,7 @@ def latest_readings(*, tenant: str, resource_uuids: Sequence[str]) -> dict[str, 
             clock_mhz=finite(row["clock"]),
         )
         for row in rows
+        if (row["tenant"], row["resource_uuid"]) in keys
     }
 
 

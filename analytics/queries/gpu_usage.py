@@ -8,7 +8,6 @@ from analytics.queries.gpu_readings import finite
 from analytics.queries.population import Population
 from axonize.clickhouse import client as clickhouse
 from registry.models import ComputeResource
-from registry.models.compute_resource import FULL_CARD
 
 NS_PER_HOUR: Final = 3600 * 10**9
 
@@ -58,7 +57,7 @@ LIMIT {{limit:UInt64}}
 
 _REGISTRY_COLUMNS: Final = (
     *("uuid", "physical_uuid", "model", "node_id", "type_or_guess"),
-    *("memory_total_gb", "physical__memory_total_gb", "cost_per_hour_usd"),
+    *("memory_total_gb", "cost_per_hour_usd"),
 )
 
 
@@ -67,8 +66,8 @@ class GpuUsage:
     """A resource in the range: the registry's word on it, and what spans that began in the range tell.
 
     `busy_ns` is for how long any of them held it before the range ended. Utilization in percent, memory in GiB, power
-    in W; None is what nobody knows, of texts "". `cost_usd` is of the time it was busy, of a slice as much of the
-    card's price as it has of the card's memory.
+    in W; None is what nobody knows, of texts "". `cost_usd` is of the time it was busy, at the price that the
+    registry has for it.
     """
 
     resource_uuid: str
@@ -131,7 +130,6 @@ def _registered(tenant: str, uuids: Sequence[str]) -> dict[str, Mapping[str, Any
 def _usage(row: Mapping[str, Any], word: Mapping[str, Any], range_ns: int) -> GpuUsage:
     memory_total_gb = word.get("memory_total_gb") or finite(row["max_memory_total"])
     price = word.get("cost_per_hour_usd")
-    share = _share_of_card(word, memory_total_gb)
     return GpuUsage(
         resource_uuid=row["resource_uuid"],
         physical_uuid=word.get("physical_uuid", ""),
@@ -148,13 +146,5 @@ def _usage(row: Mapping[str, Any], word: Mapping[str, Any], range_ns: int) -> Gp
         avg_power_watts=finite(row["avg_power"]),
         max_power_watts=finite(row["max_power"]),
         models=row["models"],
-        cost_usd=None if price is None or share is None else float(price) * share * row["busy_ns"] / NS_PER_HOUR,
+        cost_usd=None if price is None else float(price) * row["busy_ns"] / NS_PER_HOUR,
     )
-
-
-def _share_of_card(word: Mapping[str, Any], memory_total_gb: float | None) -> float | None:
-    """Return the share of the card's price that a resource is charged, None where sizes are not known."""
-    if word.get("type_or_guess") == FULL_CARD:
-        return 1.0
-    card_gb = word.get("physical__memory_total_gb")
-    return memory_total_gb / card_gb if memory_total_gb and card_gb else None

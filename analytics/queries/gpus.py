@@ -24,10 +24,17 @@ _COLUMNS: Final = (
     "memory_total_gb",
     "user_labels",
     "cost_per_hour_usd",
+    "share",
+    "mig_profile",
+    "sm_share",
+    "labels",
+    "retired_at",
     "first_seen",
     "last_seen",
 )
 MAX_CONTEXTS: Final = 100
+# What the JSON of a card is made of.
+_CARD: Final = ("physical__node", "physical__set_node", "physical__seen_node")
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,11 @@ class Gpu:
     node_id: str
     user_labels: list[str]
     cost_per_hour_usd: Decimal | None
+    share: Decimal | None
+    mig_profile: str
+    sm_share: Decimal | None
+    labels: dict[str, str]
+    retired_at: datetime | None
     first_seen: datetime | None
     last_seen: datetime | None
     readings: Readings
@@ -72,7 +84,7 @@ def find_gpus(*, tenant: str, resources: QuerySet[ComputeResource], page: Page) 
 def find_gpu(*, tenant: str, resource_uuid: str) -> GpuDetail | None:
     """Return one GPU, None where there is none. Three statements and one ClickHouse query."""
     known = ComputeResource.objects.of_tenant(tenant).described()
-    resource = known.filter(uuid=resource_uuid).select_related("physical").first()
+    resource = known.filter(uuid=resource_uuid).select_related(*_CARD).first()
     if resource is None:
         return None
     is_it_or_slice_of_its_card = Q(pk=resource.pk)
@@ -113,6 +125,11 @@ def _gpu(row: Mapping[str, Any], readings: Readings) -> Gpu:
         node_id=row["node_id"],
         user_labels=row["user_labels"],
         cost_per_hour_usd=row["cost_per_hour_usd"],
+        share=row["share"],
+        mig_profile=row["mig_profile"],
+        sm_share=row["sm_share"],
+        labels=row["labels"],
+        retired_at=row["retired_at"],
         first_seen=row["first_seen"],
         last_seen=row["last_seen"],
         readings=readings,

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from analytics.gpu_json import Words
 from analytics.queries.conditions import Conditions
+from analytics.queries.holders import with_held_gpus
 from analytics.queries.registered import registered
 from analytics.queries.resources import resource_texts
 from analytics.queries.summaries import SUMMARY_COLUMNS, TraceSummary, summarize
@@ -83,7 +84,8 @@ def whole_trace(*, tenant: str, trace_id: str) -> WholeTrace | None:
     """Return the trace of this id (lower-case hex), None where there is none.
 
     One query, one more where it was sent by resources that were not asked for lately, and one where spans left out what
-    the registry may know of their GPUs. Raises TooManySpans, QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
+    the registry may know of their GPUs; one statement where spans name no GPU.
+    Raises TooManySpans, QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
     rows = read_trace(WHOLE_COLUMNS, tenant=tenant, trace_id=trace_id)
     if not len(rows):
@@ -97,6 +99,7 @@ def whole_trace(*, tenant: str, trace_id: str) -> WholeTrace | None:
         members += _members(some, places_of_some, tenant, ask_registry)
         for name in SUMMARY_COLUMNS:
             columns[name] += some[name]
+    members = with_held_gpus(members, places.start_ns, tenant=tenant)
     return WholeTrace(summarize(trace_id, columns, places), places, members)
 
 
@@ -148,14 +151,17 @@ def spans_by_key(
         },
         settings={"max_result_bytes": MAX_ANSWER_BYTES},
     )
-    found: dict[tuple[SpanKey, bytes], list[bytes]] = {}
+    labelled, members, start_ns = list[tuple[SpanKey, bytes]](), list[bytes](), list[int]()
     ask_registry = _registry_of(tenant)
     for begin in range(0, len(rows), SPANS_AT_ONCE):
         some = _with_details(rows.columns(begin, begin + SPANS_AT_ONCE))
-        members = _members(some, places_of(some), tenant, ask_registry)
-        labelled = zip(keys_of(some), some["label"], strict=True)
-        for key_and_label, one in zip(labelled, members, strict=True):
-            found.setdefault(key_and_label, []).append(one)
+        places = places_of(some)
+        members += _members(some, places, tenant, ask_registry)
+        start_ns += places.start_ns
+        labelled += zip(keys_of(some), some["label"], strict=True)
+    found: dict[tuple[SpanKey, bytes], list[bytes]] = {}
+    for key_and_label, one in zip(labelled, with_held_gpus(members, start_ns, tenant=tenant), strict=True):
+        found.setdefault(key_and_label, []).append(one)
     return found
 
 

@@ -11,8 +11,14 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from analytics.filters import GpuFilter, parameter_fields
-from analytics.gpu_serializers import GpuDetailSerializer, GpuMetricsSerializer, GpuPageSerializer, gpu_point_json
+from analytics.filters import GpuFilter
+from analytics.gpu_serializers import (
+    GpuContextsSerializer,
+    GpuDetailSerializer,
+    GpuMetricsSerializer,
+    GpuPageSerializer,
+    gpu_point_json,
+)
 from analytics.params import PageParameters, QueryParameters, TimeField, page_of
 from analytics.queries.gpu_metrics import (
     AGGREGATES,
@@ -23,30 +29,33 @@ from analytics.queries.gpu_metrics import (
     point_count,
 )
 from analytics.queries.gpus import find_gpu, find_gpus
+from analytics.queries.keyset import find_rows
 from analytics.tenancy import tenant_of
 from analytics.times import NS_PER_SECOND, format_time
 from analytics.views.examples import CARD, GPU, HOLDER, READINGS, SIBLING, SLICE_UUID, answers, page_answer
+from analytics.views.labelled import LABELS_PARAMETER, LabelledPageParameters, has_labels
 from axonize.api import ERROR, READ_ERRORS
-from registry.models import ComputeResource
+from registry.models import ComputeResource, ResourceContext
+from registry.times import to_datetime
 
 HOUR_NS: Final = 3600 * NS_PER_SECOND
+NO_SUCH_GPU: Final = "There is no such GPU."
 MAX_STEP_SECONDS: Final = 366 * 86_400
 RESOURCE_UUID_PARAMETER: Final = OpenApiParameter(
     "resource_uuid", str, OpenApiParameter.PATH, description="A card's or MIG slice's UUID."
 )
 
 
-class GpuListParameters(PageParameters):
+class GpuListParameters(LabelledPageParameters):
     """What `GET /gpus` takes."""
 
-    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
-        return {**super().get_fields(), **parameter_fields(GpuFilter)}
+    filters = GpuFilter
 
 
 @extend_schema(
     operation_id="list_gpus",
     tags=["gpus"],
-    parameters=[GpuListParameters],
+    parameters=[GpuListParameters, LABELS_PARAMETER],
     responses={200: GpuPageSerializer, **READ_ERRORS},
     examples=answers("Two slices of a card, one of them idle", page_answer(gpus=[GPU, SIBLING])),
 )
@@ -59,7 +68,8 @@ def gpu_list(request: Request) -> Response:
     wanted = GpuFilter(request.query_params, ComputeResource.objects.of_tenant(tenant).described())
     if not wanted.is_valid():
         raise ValidationError(wanted.errors)
-    found = find_gpus(tenant=tenant, resources=wanted.qs, page=page)
+    resources = wanted.qs.filter(has_labels(parameters["attributes"]))
+    found = find_gpus(tenant=tenant, resources=resources, page=page)
     answer = {
         "gpus": found.gpus,
         "total": found.total,
@@ -83,7 +93,7 @@ def gpu_detail(request: Request, resource_uuid: str) -> Response:
     QueryParameters.read(request)
     found = None if "\0" in resource_uuid else find_gpu(tenant=tenant_of(request), resource_uuid=resource_uuid)
     if found is None:
-        raise NotFound("There is no such GPU.")
+        raise NotFound(NO_SUCH_GPU)
     return Response(GpuDetailSerializer(found).data)
 
 
@@ -114,6 +124,42 @@ class GpuMetricsParameters(QueryParameters):
             sentence = f"This step makes more than {MAX_POINTS:,} points. Give a wider step or a narrower range."
             raise ValidationError({"step": sentence}, code="min_value")
         return attrs
+
+
+class GpuContextsParameters(PageParameters):
+    """What `GET /gpus/{resource_uuid}/contexts` takes."""
+
+    at = TimeField(required=False, help_text="Who held it at this moment; without it all who ever did.")
+
+
+@extend_schema(
+    operation_id="list_gpu_contexts",
+    tags=["gpus"],
+    parameters=[RESOURCE_UUID_PARAMETER, GpuContextsParameters],
+    responses={200: GpuContextsSerializer, 404: ERROR, **READ_ERRORS},
+    examples=answers("Who holds a slice", page_answer(contexts=[{"id": 17, "resource_uuid": SLICE_UUID, **HOLDER}])),
+)
+@api_view(["GET"])
+def gpu_contexts(request: Request, resource_uuid: str) -> Response:
+    """List who held one resource, the last who came first; with `at` those who held it at that moment."""
+    parameters = GpuContextsParameters.read(request)
+    page = page_of(request, parameters)
+    known = ComputeResource.objects.of_tenant(tenant_of(request))
+    resource = None if "\0" in resource_uuid else known.filter(uuid=resource_uuid).first()
+    if resource is None:
+        raise NotFound(NO_SUCH_GPU)
+    contexts = ResourceContext.objects.filter(resource=resource).select_related("resource")
+    if "at" in parameters:
+        contexts = contexts.held_at(to_datetime(parameters["at"]))
+    found = find_rows(contexts, order=("-attached_at", "-id"), page=page)
+    answer = {
+        "contexts": found.rows,
+        "total": found.total,
+        "limit": page.limit,
+        "offset": page.offset,
+        "next": found.next,
+    }
+    return Response(GpuContextsSerializer(answer).data)
 
 
 @extend_schema(

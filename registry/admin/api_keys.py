@@ -9,7 +9,10 @@ from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 from django.utils.html import format_html
 from rest_framework_api_key import admin as library_admin
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from registry.admin.base import RegistryAdmin
 from registry.models import ApiKey
 from registry.models.api_key import Scope
 
@@ -20,7 +23,7 @@ admin.site.unregister(library_admin.APIKey)  # type: ignore[attr-defined]  # imp
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class takes none at run time
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices,
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=ApiKey._meta.get_field("scopes").help_text,  # noqa: SLF001  Django's documented way to a field
     )
 
@@ -29,7 +32,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class t
         exclude = ("revoked",)  # noqa: DJ006  all others; revoking is an action, for good
 
 
-class StateFilter(admin.SimpleListFilter):
+class StateFilter(DropdownFilter):
     title = parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -46,7 +49,7 @@ class StateFilter(admin.SimpleListFilter):
         return queryset
 
 
-class ScopeFilter(admin.SimpleListFilter):
+class ScopeFilter(DropdownFilter):
     title = parameter_name = "scope"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -58,10 +61,10 @@ class ScopeFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
+class ApiKeyAdmin(RegistryAdmin):
     form = ApiKeyForm
     list_display = ("prefix", "name", "tenant", "scope_list", "state", "created", "expiry_date", "last_used_at")
-    list_filter = ("tenant", ScopeFilter, StateFilter, "created")
+    list_filter = (("tenant", AutocompleteSelectFilter), ScopeFilter, StateFilter)
     search_fields = ("name", "prefix", "tenant__slug")
     search_help_text = "name or prefix of the key, tenant"
     autocomplete_fields = ("tenant",)

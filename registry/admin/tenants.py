@@ -3,18 +3,20 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from registry.admin.base import RegistryAdmin
+from registry.admin.counts import count_of
+from registry.admin.history import HistoryMixin
 from registry.admin.links import filtered_list
-from registry.models import ApiKey, ComputeResource, PhysicalGPU, Tenant
+from registry.models import ApiKey, ComputeResource, Node, PhysicalGPU, Tenant
 
 
 @admin.register(Tenant)
-class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class takes none at run time
-    list_display = ("slug", "name", "cards", "resources", "keys", "created_at")
+class TenantAdmin(HistoryMixin, RegistryAdmin):
+    list_display = ("slug", "name", "nodes", "cards", "resources", "keys", "created_at")
     search_fields = ("slug", "name")
     ordering = ("slug",)
 
@@ -23,19 +25,24 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class
             super()
             .get_queryset(request)
             .annotate(
-                card_count=_count_of(PhysicalGPU.objects.all()),
-                resource_count=_count_of(ComputeResource.objects.all()),
-                key_count=_count_of(ApiKey.objects.all()),
+                node_count=count_of(Node.objects.all(), "tenant"),
+                card_count=count_of(PhysicalGPU.objects.all(), "tenant"),
+                resource_count=count_of(ComputeResource.objects.all(), "tenant"),
+                key_count=count_of(ApiKey.objects.all(), "tenant"),
             )
         )
         return tenants
 
     def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
         fields = ("slug", "name")
-        return fields if obj is None else (*fields, "created_at", "cards", "resources", "keys")
+        return fields if obj is None else (*fields, "created_at", "nodes", "cards", "resources", "keys")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
-        return () if obj is None else ("slug", "created_at", "cards", "resources", "keys")
+        return () if obj is None else ("slug", "created_at", "nodes", "cards", "resources", "keys")
+
+    @admin.display(ordering="node_count")
+    def nodes(self, tenant: Any) -> SafeString:
+        return filtered_list("node", tenant.node_count, tenant__id__exact=tenant.pk)
 
     @admin.display(ordering="card_count")
     def cards(self, tenant: Any) -> SafeString:
@@ -48,9 +55,3 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's class
     @admin.display(ordering="key_count", description="API keys")
     def keys(self, tenant: Any) -> SafeString:
         return filtered_list("apikey", tenant.key_count, tenant__id__exact=tenant.pk)
-
-
-def _count_of(rows: QuerySet[Any]) -> Coalesce:
-    """Count a tenant's rows. Each by itself: counted in one join, cards, resources and keys would multiply."""
-    counts = rows.filter(tenant=OuterRef("pk")).order_by().values("tenant").annotate(count=Count("pk"))
-    return Coalesce(Subquery(counts.values("count")), 0)

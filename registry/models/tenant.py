@@ -1,6 +1,10 @@
 """Tenants: whose data it is."""
 
+from typing import ClassVar
+
 from django.db import models
+
+from registry.models.history import history
 
 
 class Tenant(models.Model):
@@ -14,6 +18,8 @@ class Tenant(models.Model):
     )
     name = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    history: ClassVar = history("created_at")
 
     class Meta:
         constraints = (

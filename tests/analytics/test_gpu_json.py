@@ -13,6 +13,7 @@ READINGS = {
 }  # fmt: skip
 TEXTS = ("resource_uuid", "physical_uuid", "model", "vendor", "node_id", "resource_type", "user_label")
 COMPLETE = dict.fromkeys(TEXTS, "x")
+SHOWN = {**COMPLETE, "source": "span"}
 
 
 def array(*gpus: Mapping[str, object]) -> bytes:
@@ -35,8 +36,8 @@ def test_a_reading_that_was_not_sent_is_null() -> None:
     sent = {**COMPLETE, "utilization": 40.25, "clock_mhz": 1410}
     text = json.dumps([sent, {**COMPLETE, **READINGS}], separators=(",", ":")).encode()
     assert shown(text) == [
-        {**COMPLETE, **dict.fromkeys(READINGS), "utilization": 40.25, "clock_mhz": 1410},
-        {**COMPLETE, **READINGS},
+        {**SHOWN, **dict.fromkeys(READINGS), "utilization": 40.25, "clock_mhz": 1410},
+        {**SHOWN, **READINGS},
     ]
 
 
@@ -45,10 +46,11 @@ def test_what_is_complete_is_passed_on_unread_and_nobody_is_asked() -> None:
         raise AssertionError("it was asked")
 
     arrays = [array(COMPLETE), b"[]", array(COMPLETE, COMPLETE)]
-    assert gpu_texts(arrays, nobody) == arrays
+    made = [json.loads(text) for text in gpu_texts(arrays, nobody)]
+    assert made == [[{**SHOWN, **READINGS}], [], [{**SHOWN, **READINGS}] * 2]
     unlabelled = array({**COMPLETE, "user_label": ""})
-    (made,) = gpu_texts([unlabelled], nobody)
-    assert json.loads(made) == [{**COMPLETE, "user_label": None, **READINGS}]
+    (text,) = gpu_texts([unlabelled], nobody)
+    assert json.loads(text) == [{**SHOWN, "user_label": None, **READINGS}]
 
 
 def test_the_registry_is_asked_once_of_the_resources_that_lack_something() -> None:
@@ -63,7 +65,7 @@ def test_the_registry_is_asked_once_of_the_resources_that_lack_something() -> No
     assert asked == [{"a", "b"}]
     assert [len(gpus) for gpus in made] == [1, 2, 0, 1]
     assert (made[0][0]["model"], made[0][0]["node_id"], made[0][0]["physical_uuid"]) == ("H200", "n", None)
-    assert made[1][0] == {**COMPLETE, **READINGS}
+    assert made[1][0] == {**SHOWN, **READINGS}
     assert (made[1][1]["model"], made[1][1]["vendor"], made[1][1]["resource_type"]) == (None, "NVIDIA", "mig")
 
 

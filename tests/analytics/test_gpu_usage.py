@@ -121,7 +121,7 @@ def test_a_slice_costs_as_much_of_the_card_as_it_has_of_its_memory(held: Held, a
     PhysicalGPU.objects.update(cost_per_hour_usd="4.0")
     assert {row["resource_uuid"]: row["cost_usd"] for row in ask()} == {CARD: 2.0, SLICE: 0.5}
 
-    ComputeResource.objects.filter(uuid=SLICE).update(memory_total_gb=40.0)
+    ComputeResource.objects.filter(uuid=SLICE).update(set_memory_total_gb=40.0)
     rows = {row["resource_uuid"]: row for row in ask()}
     assert (rows[SLICE]["cost_usd"], rows[SLICE]["memory_total_gb"]) == (1.0, 40.0), "the registry's word counts"
 
@@ -132,7 +132,7 @@ def test_what_it_cost_is_null_where_price_or_sizes_are_not_known(held: Held, ask
     assert [row["cost_usd"] for row in ask()] == [None, None]
     PhysicalGPU.objects.update(cost_per_hour_usd="4.0")
     assert {row["resource_uuid"]: row["cost_usd"] for row in ask()} == {CARD: 2.0, SLICE: None}
-    PhysicalGPU.objects.update(cost_per_hour_usd="0", memory_total_gb=80.0)
+    PhysicalGPU.objects.update(cost_per_hour_usd="0", set_memory_total_gb=80.0)
     assert {row["resource_uuid"]: row["cost_usd"] for row in ask()} == {CARD: 0.0, SLICE: 0.0}
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.times import format_time
-from registry.models import ComputeResource, PhysicalGPU, ResourceContext, Tenant
+from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext, Tenant
 from registry.sync import sync_registry
 from tests.analytics.conftest import Get, wrong
 from tests.conftest import Ingest
@@ -84,6 +84,11 @@ def test_a_gpu_is_listed_with_its_card_and_its_readings(ingest: Ingest, get: Get
                 "clock_mhz": 1755.0,
                 "reading_at": format_time(read_at_ns),
                 "cost_per_hour_usd": None,
+                "share": 1.0,
+                "mig_profile": "",
+                "sm_share": None,
+                "labels": {},
+                "retired_at": None,
                 "first_seen": microseconds(read_at_ns - 100 * MILLISECOND_NS),
                 "last_seen": microseconds(read_at_ns),
             }
@@ -142,8 +147,8 @@ def test_a_resource_of_which_only_the_uuid_is_known_is_listed(ingest: Ingest, ge
 def test_a_resource_that_no_span_has_named_yet_is_listed(get: Get, clickhouse: object) -> None:
     del clickhouse
     tenant = Tenant.objects.get_or_create(slug="default")[0]
-    card = PhysicalGPU.objects.create(tenant=tenant, uuid="GPU-1", model="H200", cost_per_hour_usd="3.5")
-    ComputeResource.objects.create(tenant=tenant, uuid="GPU-1", physical=card)
+    card = PhysicalGPU.objects.create(tenant=tenant, uuid="GPU-1", set_model="H200", cost_per_hour_usd="3.5")
+    ComputeResource.objects.create(tenant=tenant, uuid="GPU-1", set_physical=card)
 
     (listed,) = get("/gpus")["gpus"]
     assert (listed["model"], listed["resource_type"], listed["cost_per_hour_usd"]) == ("H200", "full_gpu", 3.5)
@@ -152,8 +157,9 @@ def test_a_resource_that_no_span_has_named_yet_is_listed(get: Get, clickhouse: o
 
 def test_a_correction_of_operations_is_shown_instead_of_what_was_sent(ingest: Ingest, get: Get) -> None:
     send(ingest, CARD)
-    PhysicalGPU.objects.update(node_id="rack-7", model="H100 SXM5")
-    ComputeResource.objects.update(memory_total_gb=79.6, resource_type="reserved")
+    rack = Node.objects.create(tenant=Tenant.objects.get(), name="rack-7")
+    PhysicalGPU.objects.update(set_node=rack, set_model="H100 SXM5")
+    ComputeResource.objects.update(set_memory_total_gb=79.6, set_resource_type="reserved")
 
     (listed,) = get("/gpus")["gpus"]
     shown = [listed[name] for name in ("node_id", "model", "memory_total_gb", "resource_type")]
@@ -165,7 +171,7 @@ def test_a_correction_of_operations_is_shown_instead_of_what_was_sent(ingest: In
 def test_labels_are_those_of_who_holds_it_now(ingest: Ingest, get: Get) -> None:
     for label, pid in (("cuda:1", 1), ("cuda:0", 2), ("cuda:1", 3)):
         send(ingest, CARD | {"user_label": label}, sender={"process.pid": pid})
-    ResourceContext.objects.filter(user_label="cuda:0").update(detached_at=timezone.now())
+    ResourceContext.objects.filter(user_label="cuda:0").end(timezone.now())
 
     assert get("/gpus")["gpus"][0]["user_labels"] == ["cuda:1"]
     assert get("/gpus", label="cuda:0")["total"] == 0
@@ -265,7 +271,7 @@ def fleet(ingest: Ingest, numbers: list[int]) -> None:
     send(
         ingest,
         *(
-            SLICE | {"resource_uuid": f"MIG-{n}", "physical_uuid": f"GPU-{n % 2}", "node_id": f"node-{n // 4}"}
+            SLICE | {"resource_uuid": f"MIG-{n}", "physical_uuid": f"GPU-{n // 4}{n % 2}", "node_id": f"node-{n // 4}"}
             for n in numbers
         ),
     )
@@ -274,7 +280,7 @@ def fleet(ingest: Ingest, numbers: list[int]) -> None:
 def test_gpus_are_listed_by_node_and_card(ingest: Ingest, get: Get) -> None:
     fleet(ingest, [0, 1, 2, 3, 4, 5])
 
-    assert uuids(get("/gpus")) == ["MIG-0", "MIG-2", "MIG-4", "MIG-1", "MIG-3", "MIG-5"]
+    assert uuids(get("/gpus")) == ["MIG-0", "MIG-2", "MIG-1", "MIG-3", "MIG-4", "MIG-5"]
 
 
 def test_the_cursor_stays_right_while_gpus_arrive(ingest: Ingest, get: Get) -> None:
@@ -341,7 +347,16 @@ def test_one_gpu_is_shown_with_its_card_its_siblings_and_its_holders(ingest: Ing
             "vendor": "NVIDIA",
             "node_id": "dgx-h100-02",
             "memory_total_gb": 9.75,
+            "set": [],
+            "conflicts": [],
+            "seen_model": H100,
+            "seen_vendor": "NVIDIA",
+            "seen_node_id": "dgx-h100-02",
+            "seen_memory_total_gb": 9.75,
             "cost_per_hour_usd": 2.85,
+            **dict.fromkeys(("architecture", "compute_capability", "pcie_bus_id"), ""),
+            **dict.fromkeys(("sm_count", "tflops", "tdp_watts", "numa_node")),
+            "labels": {},
             "first_seen": first_seen,
             "last_seen": last_seen,
         },
@@ -354,6 +369,7 @@ def test_one_gpu_is_shown_with_its_card_its_siblings_and_its_holders(ingest: Ing
                 "labels": {},
                 "attached_at": first_seen,
                 "detached_at": None,
+                "ended_by": "",
                 "last_seen": last_seen,
             }
         ],

@@ -57,13 +57,19 @@ def test_the_parameters_that_the_contract_names_are_documented(schema: dict[str,
         "/api/v1/analytics/services": shared | {"limit"},
         "/api/v1/analytics/models": shared | {"limit"},
         "/api/v1/analytics/gpus": shared | {"limit"},
-        "/api/v1/physical-gpus": page | {"uuid", "node_id", "model", "vendor", "seen_since", "q"},
+        "/api/v1/nodes": page
+        | {"node_id", "cloud_provider", "region", "zone", "machine_type", "driver_version", "cuda_version"}
+        | {"seen_since", "q", "labels.KEY"},
+        "/api/v1/gpus/{resource_uuid}/contexts": page | {"resource_uuid", "at"},
+        "/api/v1/physical-gpus": page
+        | {"uuid", "node_id", "model", "vendor", "conflicts", "seen_since", "q", "labels.KEY"},
         "/api/v1/physical-gpus/{uuid}": {"uuid"},
         "/api/v1/physical-gpus/{uuid}/metrics": {"uuid", "start", "end", "step", "aggregate"},
         "/api/v1/compute-resources": page
-        | {"uuid", "physical_uuid", "node_id", "model", "vendor", "resource_type", "label", "seen_since", "q"},
+        | {"uuid", "physical_uuid", "node_id", "model", "vendor", "resource_type", "label", "seen_since", "q"}
+        | {"conflicts", "retired", "labels.KEY"},
         "/api/v1/resource-contexts": page
-        | {"resource_uuid", "physical_uuid", "label", "hostname", "pod", "process_id", "open", "at"}
+        | {"resource_uuid", "physical_uuid", "label", "user_label", "hostname", "pod", "process_id", "open", "at"}
         | {"seen_since", "q", "labels.KEY"},
     }
     for path, names in expected.items():
@@ -84,6 +90,7 @@ def conforms(schema: dict[str, Any], name: str, value: dict[str, Any]) -> None:
 
 
 REGISTRY = {
+    "/api/v1/nodes": "Node",
     "/api/v1/physical-gpus": "PhysicalGpu",
     "/api/v1/compute-resources": "ComputeResource",
     "/api/v1/resource-contexts": "ResourceContext",
@@ -99,7 +106,7 @@ def test_bodies_of_the_registry_are_documented_with_all_that_can_be_written(sche
         assert body["properties"].keys() == change["properties"].keys() == writable
         assert body["additionalProperties"] is change["additionalProperties"] is False
         assert (set(body["required"]), "required" in change) == (
-            {"resource_uuid", "attached_at"} if name == "ResourceContext" else {"uuid"},
+            {"ResourceContext": {"resource_uuid", "attached_at"}, "Node": {"node_id"}}.get(name, {"uuid"}),
             False,
         )
         one = next(path for path in schema["paths"] if path.startswith(f"{address}/{{") and path.endswith("}"))

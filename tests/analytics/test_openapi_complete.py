@@ -33,7 +33,9 @@ def refusals(method: str, path: str) -> set[str]:
     of_all = {"400", "401", "403", "405", "406", "429", "500", "503"}
     of_address = {"404"} if "{" in path else set()
     of_question = {"422"} if method == "get" else {"413", "415"} if method in WITH_BODY else set()
-    return of_all | of_address | of_question
+    is_of_registry = path.rpartition("/")[2] in {"{uuid}", "{node_id}", "{id}"}
+    of_condition = {"412"} if is_of_registry and method in {"put", "patch", "delete"} else set()
+    return of_all | of_address | of_question | of_condition
 
 
 def test_every_operation_has_a_name_a_summary_a_description_and_a_tag(document: dict[str, Any]) -> None:
@@ -76,7 +78,8 @@ def test_every_body_that_is_taken_is_json_and_has_an_example(document: dict[str,
         if method in WITH_BODY:
             ((media_type, body),) = operation["requestBody"]["content"].items()
             assert media_type == "application/json"
-            assert body["schema"]["$ref"].endswith("Request")
+            one = body["schema"]["items"] if path.endswith("/bulk") else body["schema"]
+            assert one["$ref"].endswith("Request")
             assert body["examples"], (method, path)
 
 
@@ -100,6 +103,7 @@ def test_every_operation_names_all_of_its_refusals_with_reason_and_example(docum
 @pytest.mark.usefixtures("clickhouse", "queue")
 def test_the_examples_of_refusals_are_what_one_is_told(document: dict[str, Any], client: Client) -> None:
     cards = "/api/v1/physical-gpus"
+    client.post(cards, {"uuid": "GPU-1"}, content_type="application/json")
     told = {
         "400": client.get("/api/v1/traces?start=yesterday"),
         "401": client.get(cards, REMOTE_ADDR=REMOTE),
@@ -107,6 +111,7 @@ def test_the_examples_of_refusals_are_what_one_is_told(document: dict[str, Any],
         "404": client.get("/api/v1/nothing"),
         "405": client.post("/api/v1/traces"),
         "406": client.get(cards, headers={"accept": "text/html"}),
+        "412": client.delete(f"{cards}/GPU-1", headers={"if-match": '"old"'}),
         "413": client.post(cards, "x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1), content_type="application/json"),
         "415": client.post(cards, "uuid", content_type="text/plain"),
     }

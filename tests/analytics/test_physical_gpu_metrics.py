@@ -8,6 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from analytics.queries.gpu_metrics import MAX_POINTS
 from analytics.times import format_time
+from registry.sync import sync_registry
 from tests.analytics.conftest import Get, Write, wrong
 from tests.conftest import Ingest
 from tests.otlp import SECOND_NS, gpu, request, span
@@ -146,6 +147,36 @@ def test_a_slice_is_on_the_card_that_its_span_names_and_on_no_other(chart: Chart
 
     assert chart.shown(chart.ask(0, 60, step=10)) == {20: (30.0, 1)}
     assert chart.shown(chart.ask(0, 60, "GPU-old", step=10)) == {0: (70.0, 1)}
+
+
+def test_what_the_card_itself_has_read_counts_and_its_slices_no_more(chart: Chart) -> None:
+    chart.held(CARD, 1, 10, utilization=70.0, memory_used_gb=30.0, memory_total_gb=80.0)
+    chart.held("MIG-1", 1, 10, utilization=10.0, memory_used_gb=20.0, memory_total_gb=40.0, power_watts=90)
+
+    (point,) = chart.ask(0, 60, step=60)
+    assert (point["utilization"], point["memory_used_gb"], point["memory_total_gb"]) == (70.0, 30.0, 80.0)
+    assert (point["power_watts"], point["active_spans"]) == (90.0, 2)
+
+
+def test_compute_instances_share_the_memory_of_their_gpu_instance(chart: Chart, write: Write) -> None:
+    write("post", "/physical-gpus", uuid=CARD)
+    for uuid, instance in (("MIG-1", 1), ("MIG-2", 1), ("MIG-3", 2)):
+        write("post", "/compute-resources", uuid=uuid, physical_uuid=CARD, gi_id=instance)
+        chart.held(uuid, 1, 10, memory_used_gb=5.0, memory_total_gb=40.0)
+
+    (point,) = chart.ask(0, 60, step=60)
+    assert (point["memory_used_gb"], point["memory_total_gb"], point["active_spans"]) == (10.0, 80.0, 3)
+
+
+def test_a_bucket_in_which_a_card_was_partitioned_anew_shows_the_new_layout(chart: Chart) -> None:
+    for number in range(2):
+        chart.held(f"MIG-old-{number}", 1, 10, resource_type="mig_3g.40gb", memory_total_gb=40.0)
+    for number in range(7):
+        chart.held(f"MIG-new-{number}", 20, 30, resource_type="mig_1g.10gb", memory_total_gb=10.0)
+    sync_registry()
+
+    assert chart.shown(chart.ask(0, 60, step=60), "memory_total_gb") == {0: (70.0, 9)}
+    assert chart.shown(chart.ask(0, 60, step=10), "memory_total_gb")[10] == (80.0, 2), "before it, the old one"
 
 
 @pytest.mark.parametrize("uuid", ["GPU-unknown", "GPU-%00", "GPU'; --", "a/b"])

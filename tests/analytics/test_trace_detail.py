@@ -21,6 +21,9 @@ from tests.analytics.conftest import Get, register, wrong
 from tests.conftest import Ingest
 from tests.otlp import ERROR, OK, SECOND_NS, gpu, key_values, request, span
 
+# A span that names no GPU is looked up by its sender in the registry.
+pytestmark = pytest.mark.django_db
+
 START = time.time_ns() - 600 * SECOND_NS
 TRACE = bytes.fromhex("00000000000000000123456789abcdef")  # SGLang's ids begin with eight zero bytes
 ROOT = bytes.fromhex("1000000000000001")
@@ -340,6 +343,7 @@ def test_gpus_are_as_sent_and_what_was_left_out_is_the_registrys_word(
     shown = only_span(get)
     empty = dict.fromkeys(sent)
     registered = {**empty, "resource_uuid": "MIG-1", **known}
+    assert {one.pop("source") for one in shown["gpus"]} == {"span"}
     assert shown["gpus"] == [
         sent,
         {**registered, **zeros},

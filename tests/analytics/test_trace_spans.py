@@ -10,6 +10,9 @@ from tests.analytics.conftest import Get, wrong
 from tests.conftest import Ingest
 from tests.otlp import ERROR, SECOND_NS, request, span
 
+# A span that names no GPU is looked up by its sender in the registry.
+pytestmark = pytest.mark.django_db
+
 START = time.time_ns() - 600 * SECOND_NS
 TRACE = os.urandom(16)
 PATH = f"/traces/{TRACE.hex()}/spans"

@@ -16,7 +16,7 @@ CARD_FACTS = {
 RESOURCES = (
     ("MIG-a1", "GPU-a", "mig_1g.10gb", 9.75),
     ("MIG-a2", "GPU-a", "mig_3g.40gb", 39.5),
-    ("MIG-a3", "GPU-a", "mig_3g.40gb", 39.5),
+    ("MIG-a3", "GPU-a", "mig_2g.20gb", 19.5),
     ("GPU-b", "GPU-b", "full_gpu", 192.0),
     ("GPU-f", "GPU-f", "full_gpu", 80.0),
     ("MIG-g1", "GPU-g", "mig_2g.20gb", 19.5),

@@ -36,7 +36,8 @@ def card_metrics(
     ]
     slices = sorted({gpu.resource for _, gpu in held})
     by_slice = [[(span, gpu) for span, gpu in held if gpu.resource == each] for each in slices]
-    answer = _metrics(by_slice, uuid, start_ns, end_ns, step, aggregate, now_ns)
+    card_at = slices.index(uuid) if uuid in slices else None
+    answer = _metrics(by_slice, uuid, start_ns, end_ns, step, aggregate, now_ns, card_at)
     return answer if isinstance(answer, str) else {**answer, "physical_uuid": uuid}
 
 
@@ -48,6 +49,7 @@ def _metrics(
     step: int | None,
     aggregate: str,
     now_ns: int,
+    card_at: int | None = None,
 ) -> dict[str, Any] | str:
     end_ns = now_ns if end_ns is None else end_ns
     start_ns = end_ns - HOUR_NS if start_ns is None else start_ns
@@ -65,7 +67,10 @@ def _metrics(
                 {
                     "timestamp": time_text(bucket_start),
                     "resource_uuid": uuid,
-                    **{name: _combined([_values(each, name, aggregate) for each in read], name) for name in READINGS},
+                    **{
+                        name: _combined([_values(each, name, aggregate) for each in read], name, card_at)
+                        for name in READINGS
+                    },
                     "active_spans": sum(active),
                 }
             )
@@ -99,8 +104,13 @@ def last_of(known: Sequence[tuple[int, float]]) -> list[float]:
     return [value for at, value in known if at == last_ns]
 
 
-def _combined(slices: Sequence[Sequence[float]], name: str) -> AnyOf | None:
-    """Return the sum or the average over the slices that have a reading, whichever of its readings each has."""
+def _combined(slices: Sequence[Sequence[float]], name: str, card_at: int | None) -> AnyOf | None:
+    """Return the sum or the average over the slices that have a reading, whichever of its readings each has.
+
+    Where the card itself, which is at `card_at`, has one, that alone counts.
+    """
+    if card_at is not None and slices[card_at]:
+        slices = [slices[card_at]]
     choices = list(itertools.product(*(values for values in slices if values)))
     if not choices[0]:
         return None

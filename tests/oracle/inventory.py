@@ -7,8 +7,10 @@ from tests.oracle.gpu_series import last_of
 from tests.oracle.measures import DAY_NS, time_text
 from tests.oracle.model import Model
 from tests.oracle.records import READINGS
-from tests.oracle.registry import Word
+from tests.oracle.registry import Seen, Word
 
+# What the tests set CONTEXT_SILENCE_SECONDS to, for the spans of a data set lie around a midnight.
+SILENCE_NS = DAY_NS
 NEVER_NULL = ("utilization", "memory_used_gb", "memory_total_gb")
 
 
@@ -37,16 +39,14 @@ def _row(model: Model, word: Word, now_ns: int) -> dict[str, Any]:
         for name in READINGS
     }
     read_ns = [at for name in READINGS if name != "memory_total_gb" for at, _ in known[name]]
-    whole_card = word.resource_uuid == word.physical_uuid
     return {
         "resource_uuid": word.resource_uuid,
         "physical_uuid": word.physical_uuid,
         "model": word.model,
         "vendor": word.vendor or "NVIDIA",
-        "resource_type": word.resource_type or ("full_gpu" if whole_card else "mig"),
+        "resource_type": word.type_or_guess,
         "node_id": word.node_id,
-        # who was not seen for a day is taken to have left
-        "user_labels": sorted({gpu.user_label for span, gpu in seen if span.end_ns >= now_ns - DAY_NS} - {""}),
+        "user_labels": labels_held(seen, now_ns),
         **{
             name: AnyOf(tuple(last_of(known[name]))) if known[name] else (0 if name in NEVER_NULL else None)
             for name in READINGS
@@ -54,9 +54,34 @@ def _row(model: Model, word: Word, now_ns: int) -> dict[str, Any]:
         **({} if word.memory_total_gb is None else {"memory_total_gb": word.memory_total_gb}),
         "reading_at": time_text(max(read_ns)) if read_ns else None,
         "cost_per_hour_usd": None if word.cost_per_hour_usd is None else float(word.cost_per_hour_usd),
+        "share": None if word.share is None else float(word.share),
+        "mig_profile": word.mig_profile,
+        "sm_share": word.sm_share,
+        "labels": {},
+        "retired_at": None,
         "first_seen": _moment(min((span.start_ns for span, _ in seen), default=None)),
         "last_seen": _moment(max((span.end_ns for span, _ in seen), default=None)),
     }
+
+
+def labels_held(seen: Seen, now_ns: int) -> list[str]:
+    """Return the labels that a resource is held under: its spans say of a holder no more than that.
+
+    One has ended where another began when it was seen no more, or where it was not seen for SILENCE_NS; the registry
+    keeps microseconds.
+    """
+    holds = {}
+    for label in {gpu.user_label for _, gpu in seen} - {""}:
+        own = [span for span, gpu in seen if gpu.user_label == label]
+        holds[label] = (min(span.start_ns for span in own) // 1000, max(span.end_ns for span in own) // 1000)
+
+    def has_ended(attached_us: int, seen_us: int) -> bool:
+        followed = any(
+            other > attached_us and seen_us <= other <= seen_us + SILENCE_NS // 1000 for other, _ in holds.values()
+        )
+        return followed or seen_us < (now_ns - SILENCE_NS) // 1000
+
+    return sorted(label for label, hold in holds.items() if not has_ended(*hold))
 
 
 def _moment(ns: int | None) -> str | None:

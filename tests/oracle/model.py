@@ -136,6 +136,7 @@ class Model:
             texts["resource_type"] = texts["resource_type"] or ("full_gpu" if whole_card else "mig")
         return {
             **{name: text or None for name, text in (texts | {"user_label": gpu.user_label}).items()},
+            "source": "span",
             **{name: gpu.readings.get(name) for name in READINGS},
         }
 

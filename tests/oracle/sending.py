@@ -12,7 +12,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from ingest.intake import examine
 from ingest.tasks import new_batch_id
 from registry.mirror import mirror_registry
-from registry.models import ComputeResource, PhysicalGPU, Tenant
+from registry.models import ComputeResource, Node, PhysicalGPU, Tenant
 from registry.sync import sync_registry
 from tests import otlp
 from tests.conftest import Drain, offer_and_seal
@@ -60,17 +60,29 @@ def _enter(dataset: Dataset, tenants: Sequence[str]) -> None:
     """Put cards and resources into the registry."""
     owners = [Tenant.objects.get_or_create(slug=name, defaults={"name": name})[0] for name in tenants]
     cards = {
-        (each.tenant, each.uuid): PhysicalGPU.objects.create(**(vars(each) | {"tenant": owners[each.tenant]}))
+        (each.tenant, each.uuid): PhysicalGPU.objects.create(
+            tenant=owners[each.tenant],
+            uuid=each.uuid,
+            set_model=each.model,
+            set_vendor=each.vendor,
+            set_node=_node(owners[each.tenant], each.node_id),
+            set_memory_total_gb=each.memory_total_gb,
+            cost_per_hour_usd=each.cost_per_hour_usd,
+        )
         for each in dataset.cards
     }
     for each in dataset.resources:
         ComputeResource.objects.create(
             tenant=owners[each.tenant],
             uuid=each.uuid,
-            physical=cards.get((each.tenant, each.card)),
-            resource_type=each.resource_type,
-            memory_total_gb=each.memory_total_gb,
+            set_physical=cards.get((each.tenant, each.card)),
+            set_resource_type=each.resource_type,
+            set_memory_total_gb=each.memory_total_gb,
         )
+
+
+def _node(tenant: Tenant, name: str) -> Node | None:
+    return Node.objects.get_or_create(tenant=tenant, name=name)[0] if name else None
 
 
 def _request(spans: Sequence[Span], number: int) -> ExportTraceServiceRequest:

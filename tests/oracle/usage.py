@@ -67,11 +67,6 @@ def _gpu(model: Model, uuid: str, spans: Sequence[Span], wanted: TraceFilters) -
 
     memory_gb = word.memory_total_gb or max(known("memory_total_gb"), default=None)
     power = mean(known("power_watts"))
-    share = None
-    if uuid == word.physical_uuid or word.resource_type == "full_gpu":
-        share = 1.0
-    elif memory_gb and word.card_memory_total_gb:
-        share = memory_gb / word.card_memory_total_gb
     price = None if word.cost_per_hour_usd is None else float(word.cost_per_hour_usd)
     return {
         "resource_uuid": uuid,
@@ -89,7 +84,7 @@ def _gpu(model: Model, uuid: str, spans: Sequence[Span], wanted: TraceFilters) -
         "max_power_watts": max(known("power_watts"), default=None),
         "energy_wh": None if power is None else power * busy_hours,
         "models": _models(spans),
-        "cost_usd": None if price is None or share is None else price * share * busy_hours,
+        "cost_usd": None if price is None else price * busy_hours,
     }
 
 

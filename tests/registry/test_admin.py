@@ -13,11 +13,11 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from registry.mirror import mirror_is_due
-from registry.models import ComputeResource, PhysicalGPU, ResourceContext, Tenant
+from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext, Tenant
 
 pytestmark = pytest.mark.django_db
 
-MODELS = ("tenant", "physicalgpu", "computeresource", "resourcecontext")
+MODELS = ("tenant", "node", "physicalgpu", "computeresource", "resourcecontext")
 NOW = timezone.now()
 
 
@@ -34,10 +34,11 @@ def staff(client: Client) -> Client:
 
 def node(tenant: Tenant, number: int) -> PhysicalGPU:
     """Create a card with two slices, the first of which has one holder and one who left."""
-    card = PhysicalGPU.objects.create(tenant=tenant, uuid=f"GPU-{number}", model="H100", node_id=f"node-{number}")
+    machine = Node.objects.create(tenant=tenant, name=f"node-{number}")
+    card = PhysicalGPU.objects.create(tenant=tenant, uuid=f"GPU-{number}", set_model="H100", set_node=machine)
     slices = [
         ComputeResource.objects.create(
-            tenant=tenant, uuid=f"MIG-{number}-{n}", physical=card, resource_type="mig_3g.40gb"
+            tenant=tenant, uuid=f"MIG-{number}-{n}", set_physical=card, set_resource_type="mig_3g.40gb"
         )
         for n in range(2)
     ]
@@ -127,7 +128,7 @@ def test_the_page_of_a_card_shows_its_slices_and_that_of_a_slice_its_open_contex
 def test_pages_to_add_and_to_change_open(staff: Client, tenant: Tenant, model: str) -> None:
     node(tenant, 1)
     page(staff, f"{model}_add")
-    pk = {"tenant": Tenant, "physicalgpu": PhysicalGPU, "computeresource": ComputeResource}.get(
+    pk = {"tenant": Tenant, "node": Node, "physicalgpu": PhysicalGPU, "computeresource": ComputeResource}.get(
         model, ResourceContext
     )._default_manager.values_list("pk", flat=True)[0]
     page(staff, f"{model}_change", pk)
@@ -145,10 +146,11 @@ def test_an_edit_stands_while_clickhouse_is_away_and_demands_the_mirror(
     assert not mirror_is_due()
 
     form = {
-        "model": "H100 SXM5",
-        "vendor": "NVIDIA",
-        "node_id": "rack-7",
-        "memory_total_gb": "79.6",
+        "set_model": "H100 SXM5",
+        "set_vendor": "NVIDIA",
+        "set_node": str(Node.objects.create(tenant=tenant, name="rack-7").pk),
+        "set_memory_total_gb": "79.6",
+        "labels": "{}",
         "cost_per_hour_usd": "2.85",
         "compute_resources-TOTAL_FORMS": "0",
         "compute_resources-INITIAL_FORMS": "0",
@@ -158,7 +160,7 @@ def test_an_edit_stands_while_clickhouse_is_away_and_demands_the_mirror(
 
     assert response.status_code == 302
     card.refresh_from_db()
-    assert (card.model, card.node_id, str(card.cost_per_hour_usd)) == ("H100 SXM5", "rack-7", "2.850000")
+    assert (card.model, str(card.node), str(card.cost_per_hour_usd)) == ("H100 SXM5", "rack-7", "2.850000")
     assert mirror_is_due()
 
 
@@ -166,7 +168,7 @@ def test_a_resource_cannot_be_put_on_a_card_of_another_tenant(staff: Client, ten
     card = node(Tenant.objects.create(slug="vision-lab", name="Vision Lab"), 1)
     resource = ComputeResource.objects.create(tenant=tenant, uuid="MIG-mine")
 
-    form = {"physical": card.pk, "resource_type": "", "contexts-TOTAL_FORMS": "0", "contexts-INITIAL_FORMS": "0"}
+    form = {"set_physical": card.pk, "labels": "{}", "contexts-TOTAL_FORMS": "0", "contexts-INITIAL_FORMS": "0"}
     response = staff.post(reverse("admin:registry_computeresource_change", args=[resource.pk]), form)
 
     assert "belongs to another tenant" in response.content.decode()

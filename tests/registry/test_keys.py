@@ -70,7 +70,7 @@ def test_the_database_takes_known_scopes_only_and_at_least_one(scopes: list[str]
 
 def test_a_key_tells_whose_it_is_and_what_it_may(keys: Keys) -> None:
     key = make_key("vision-lab", scopes=["ingest"], ingest_spans_per_second=7, requests_per_minute=0)
-    assert keys.identify(key) == Identity("vision-lab", frozenset({"ingest"}), key[:11], 7, 0)
+    assert keys.identify(key) == Identity("vision-lab", frozenset({"ingest"}), key[:11], 7, 0, "tests")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from axonize.clickhouse.client import get_client
 from axonize.clickhouse.errors import ClickHouseError
 from registry.mirror import demand_mirror, mirror_registry
-from registry.models import ComputeResource, PhysicalGPU
+from registry.models import ComputeResource, Node, PhysicalGPU
 from registry.sync import sync_registry
 from tests.registry.conftest import CARD, SLICE, See
 
@@ -30,7 +30,8 @@ def slice_on_card(see: See) -> ComputeResource:
         resource_type="mig_1g.10gb",
     )
     sync_registry()
-    return ComputeResource.objects.select_related("physical").get()
+    resource: ComputeResource = ComputeResource.objects.select_related("physical").get()
+    return resource
 
 
 def dictionary(uuid: str = SLICE, tenant: str = "default") -> tuple[object, ...]:
@@ -63,18 +64,21 @@ def test_a_committed_edit_of_the_card_is_mirrored_by_the_next_run(
     assert card is not None
     with django_capture_on_commit_callbacks(execute=True):
         card.cost_per_hour_usd = Decimal("2.85")
-        card.node_id = "dgx-h100-07"
+        card.set_memory_total_gb = 80
+        card.set_node = Node.objects.create(tenant=card.tenant, name="dgx-h100-07")
         card.save()
     sync_registry()
 
-    assert dictionary() == (CARD, H100, "NVIDIA", "dgx-h100-07", "mig_1g.10gb", Decimal("2.85"))
+    assert dictionary() == (CARD, H100, "NVIDIA", "dgx-h100-07", "mig_1g.10gb", Decimal("0.356250"))
 
 
 def test_a_slice_that_moves_to_another_card_is_mirrored(
     slice_on_card: ComputeResource, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        slice_on_card.physical = PhysicalGPU.objects.create(tenant=slice_on_card.tenant, uuid="GPU-new", model="H200")
+        slice_on_card.set_physical = PhysicalGPU.objects.create(
+            tenant=slice_on_card.tenant, uuid="GPU-new", set_model="H200"
+        )
         slice_on_card.save()
     sync_registry()
 
@@ -100,7 +104,7 @@ def test_a_deleted_card_and_a_deleted_resource_are_forgotten(
 
 @pytest.mark.usefixtures("slice_on_card")
 def test_a_change_that_sent_no_signal_is_found_when_the_comparison_is_due() -> None:
-    PhysicalGPU.objects.update(model="H100 SXM5")
+    PhysicalGPU.objects.update(set_model="H100 SXM5")
     sync_registry()
     assert dictionary()[1] == H100
 
@@ -122,7 +126,7 @@ def test_a_clickhouse_that_begins_anew_is_filled_again(clickhouse: Client) -> No
 
 @pytest.mark.usefixtures("slice_on_card")
 def test_a_reload_that_failed_is_made_up_for(clickhouse: Client) -> None:
-    PhysicalGPU.objects.update(model="H100 SXM5")
+    PhysicalGPU.objects.update(set_model="H100 SXM5")
     # As after a mirror that died between its insert and its reload.
     clickhouse.command(
         "INSERT INTO registry_resources"

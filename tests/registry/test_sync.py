@@ -11,7 +11,7 @@ from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from registry import sync
-from registry.models import ComputeResource, PhysicalGPU, Tenant
+from registry.models import ComputeResource, Node, PhysicalGPU, Tenant
 from registry.sightings import read_sightings
 from registry.sync import WATERMARK_KEY, sync_registry
 from registry.times import to_datetime
@@ -48,7 +48,7 @@ def test_a_new_slice_is_registered_with_its_card(see: See) -> None:
     )
     card = resource.physical
     assert card is not None
-    assert (card.uuid, card.model, card.vendor, card.node_id) == (CARD, H100, "NVIDIA", "dgx-h100-02")
+    assert (card.uuid, card.model, card.vendor, str(card.node)) == (CARD, H100, "NVIDIA", "dgx-h100-02")
     assert card.memory_total_gb is None  # the slice's memory is not the card's
     assert (card.first_seen, card.last_seen) == (resource.first_seen, resource.last_seen)
 
@@ -88,17 +88,23 @@ def test_a_run_that_sees_nothing_new_changes_nothing(see: See) -> None:
 
 def test_what_operations_set_is_not_overwritten(see: See) -> None:
     tenant = Tenant.objects.get_or_create(slug="default")[0]
+    rack = Node.objects.create(tenant=tenant, name="rack-7")
     card = PhysicalGPU.objects.create(
-        tenant=tenant, uuid=CARD, model="H100 SXM5", node_id="rack-7", memory_total_gb=79.6, cost_per_hour_usd="2.85"
+        tenant=tenant,
+        uuid=CARD,
+        set_model="H100 SXM5",
+        set_node=rack,
+        set_memory_total_gb=79.6,
+        cost_per_hour_usd="2.85",
     )
     other = PhysicalGPU.objects.create(tenant=tenant, uuid="GPU-other")
-    ComputeResource.objects.create(tenant=tenant, uuid=CARD, physical=other, resource_type="full_gpu_reserved")
+    ComputeResource.objects.create(tenant=tenant, uuid=CARD, set_physical=other, set_resource_type="full_gpu_reserved")
 
     see(resource_uuid=CARD, physical_uuid=CARD, model=H100, vendor="NVIDIA", node_id="node-1", memory_total_gb=80)
     sync_registry()
 
     card.refresh_from_db()
-    assert (card.model, card.node_id, card.memory_total_gb) == ("H100 SXM5", "rack-7", 79.6)
+    assert (card.model, card.node, card.memory_total_gb) == ("H100 SXM5", rack, 79.6)
     assert card.cost_per_hour_usd == Decimal("2.85")
     assert card.vendor == "NVIDIA"  # was blank
     resource = ComputeResource.objects.get()
@@ -156,7 +162,28 @@ def test_of_two_sightings_in_one_run_the_latest_that_says_a_field_counts(see: Se
     sync_registry()
 
     card = PhysicalGPU.objects.get()
-    assert (card.model, card.node_id) == ("new", "node-1")
+    assert (card.model, str(card.node)) == ("new", "node-1")
+
+
+def test_what_is_seen_is_kept_fresh_whatever_the_order_in_which_sightings_come(
+    see: See, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "OVERLAP_MS", 0)  # so that no run sees again what an earlier one did
+    now_ns = time.time_ns()
+    for age_s, model, node in (
+        (30, "second", "node-2"),
+        (10, "", "node-3"),
+        (40, "first", "node-1"),
+        (20, "third", ""),
+    ):
+        start_ns = now_ns - age_s * SECOND_NS
+        see(start_ns=start_ns, resource_uuid=SLICE, physical_uuid=CARD, model=model, node_id=node)
+        sync_registry()
+
+    card = PhysicalGPU.objects.get()
+    assert (card.model, str(card.node)) == ("third", "node-3")
+    resource = ComputeResource.objects.get()
+    assert (resource.seen_model, str(resource.seen_node)) == ("third", "node-3")
 
 
 def test_times_are_widened_both_ways_and_never_narrowed(see: See) -> None:

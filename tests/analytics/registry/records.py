@@ -29,7 +29,37 @@ CONTEXT: dict[str, Any] = {
 }
 CARDS, RESOURCES, CONTEXTS = "/physical-gpus", "/compute-resources", "/resource-contexts"
 NEVER_SEEN = {"first_seen": None, "last_seen": None}
-UNSEEN = NEVER_SEEN | {"seen_model": "", "seen_vendor": "", "seen_node_id": ""}
+_OF_CARD: dict[str, Any] = {"seen_model": "", "seen_vendor": "", "seen_node_id": "", "seen_memory_total_gb": None}
+UNSEEN_CARD = NEVER_SEEN | _OF_CARD | {"conflicts": []}
+UNSEEN = UNSEEN_CARD | {"seen_physical_uuid": "", "seen_resource_type": "", "retired_by": ""}
+# What bodies leave blank that say nothing of it.
+BLANK_CARD: dict[str, Any] = {
+    **dict.fromkeys(("model", "vendor", "node_id", "architecture", "compute_capability", "pcie_bus_id"), ""),
+    **dict.fromkeys(("memory_total_gb", "cost_per_hour_usd", "sm_count", "tflops", "tdp_watts", "numa_node")),
+    "labels": {},
+    "set": [],
+}
+BLANK_RESOURCE: dict[str, Any] = {
+    **dict.fromkeys(("physical_uuid", "memory_total_gb", "gi_id", "ci_id", "sm_share", "share", "cost_per_hour_usd")),
+    **dict.fromkeys(("resource_type", "mig_profile"), ""),
+    "labels": {},
+    "set": [],
+    "retired_at": None,
+}
+# What the server answers of CARD and SLICE, and of a context that somebody ended.
+SHOWN_CARD = UNSEEN_CARD | BLANK_CARD | CARD | {"set": ["model", "vendor", "node_id", "memory_total_gb"]}
+SHOWN_SLICE = (
+    UNSEEN
+    | BLANK_RESOURCE
+    | SLICE
+    | {
+        "set": ["physical_uuid", "resource_type", "memory_total_gb"],
+        "mig_profile": "1g.10gb",
+        "sm_share": 1 / 7,
+        "share": 9.75 / 80,
+        "cost_per_hour_usd": 0.347344,  # 2.85 USD by its share of the memory, rounded half up to a millionth
+    }
+)
 
 
 def body_of(kind: str) -> dict[str, Any]:

@@ -156,7 +156,8 @@ CONTEXT_FAULTS: list[tuple[dict[str, Any], set[str]]] = [
         *((kind, *fault) for kind in (CARDS, RESOURCES, CONTEXTS) for fault in PAGE_FAULTS),
         *((CONTEXTS, *fault) for fault in CONTEXT_FAULTS),
         (CARDS, {"label": "cuda:0"}, {"label"}),
-        (RESOURCES, {"labels.team": "search"}, {"labels.team"}),
+        (CARDS, {"conflicts": "some"}, {"conflicts"}),
+        (RESOURCES, {"retired": "yes"}, {"retired"}),
     ],
     ids=lambda value: str(value)[:40],
 )

@@ -12,7 +12,7 @@ from django.test import Client
 
 from registry.models import ComputeResource, PhysicalGPU, Tenant
 from tests.analytics.conftest import Get, wrong
-from tests.analytics.registry.records import CARD, CARDS, NEVER_SEEN, RESOURCES, SLICE, T1
+from tests.analytics.registry.records import CARD, CARDS, RESOURCES, SHOWN_CARD, SLICE, T1
 from tests.processes import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("queue")]
@@ -70,10 +70,10 @@ def test_of_many_who_create_the_same_at_once_one_does(racer: Racer) -> None:
 def test_a_change_overwrites_nothing_that_was_written_meanwhile(racer: Racer, card: dict[str, Any], get: Get) -> None:
     del card
     with transaction.atomic():
-        PhysicalGPU.objects.update(last_seen=T1, vendor="AMD")
+        PhysicalGPU.objects.update(last_seen=T1, set_vendor="AMD")
         racing = racer.start_and_block("patch", f"{CARDS}/GPU-5f2c1a9e", {"model": "MI300X"})
     assert racing.result(30).status_code == 200
-    assert get(f"{CARDS}/GPU-5f2c1a9e") == CARD | NEVER_SEEN | {"vendor": "AMD", "model": "MI300X", "last_seen": T1}
+    assert get(f"{CARDS}/GPU-5f2c1a9e") == SHOWN_CARD | {"vendor": "AMD", "model": "MI300X", "last_seen": T1}
 
 
 @pytest.mark.parametrize("method", ["patch", "delete"])
@@ -104,6 +104,8 @@ def test_a_card_that_got_a_slice_meanwhile_is_not_deleted_from_under_it(racer: R
     with transaction.atomic():
         PhysicalGPU.objects.select_for_update().get()
         racing = racer.start_and_block("delete", f"{CARDS}/GPU-5f2c1a9e", {})
-        ComputeResource.objects.create(tenant=Tenant.objects.get(), uuid="MIG-1", physical=PhysicalGPU.objects.get())
+        ComputeResource.objects.create(
+            tenant=Tenant.objects.get(), uuid="MIG-1", set_physical=PhysicalGPU.objects.get()
+        )
     assert racing.result(30).status_code == 204
     assert ComputeResource.objects.get().physical is None

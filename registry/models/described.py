@@ -86,7 +86,9 @@ def share_of_card(model: Any) -> Case:
             of_slice = Value(Decimal(1)) / NullIf(Cast(Subquery(slices.values("count")), number), Value(Decimal(0)))
         case _:
             gigabytes = models.DecimalField(max_digits=24, decimal_places=9)
-            of_slice = Cast("memory_total_gb", gigabytes) / Cast("physical__memory_total_gb", gigabytes)
+            # what some span says may be so little that it is nothing here
+            of_card = NullIf(Cast("physical__memory_total_gb", gigabytes), Value(Decimal(0)))
+            of_slice = Cast("memory_total_gb", gigabytes) / of_card
     return Case(
         When(type_or_guess=FULL_CARD, then=Value(Decimal(1))),
         When(GreaterThan(of_slice, Value(Decimal(1))), then=Value(Decimal(1))),

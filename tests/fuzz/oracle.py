@@ -159,7 +159,7 @@ def gpu_faults(shown: Sequence[dict[str, Any]], span: Span) -> list[str]:
     for was, number in zip(shown, sorted(groups), strict=False):
         sent = groups[number]
         resource = sent.get("resource_uuid", sent.get("physical_uuid"))
-        expected = dict.fromkeys(GPU_FIELDS) | sent | {"resource_uuid": resource}
+        expected = dict.fromkeys(GPU_FIELDS) | sent | {"resource_uuid": resource, "source": "span"}
         if resource is not None:
             kind = "full_gpu" if repr(resource) == repr(sent.get("physical_uuid")) else "mig"
             if isinstance(resource, Approximate) != isinstance(sent.get("physical_uuid"), Approximate):

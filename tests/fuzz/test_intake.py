@@ -24,6 +24,7 @@ def judge(body: bytes) -> Verdict:
     return examine(body, tenant="default", now_ns=time.time_ns(), retention_days=30)
 
 
+@pytest.mark.django_db  # which is asked who held a GPU when a span named none
 def test_mutated_requests_are_judged_and_what_is_kept_is_written_and_read(
     clickhouse: ClickHouse, client: Client, tally: Tally
 ) -> None:

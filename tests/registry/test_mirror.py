@@ -150,3 +150,10 @@ def test_a_mirror_that_failed_is_tried_again_by_the_next_run(see: See, clickhous
 
     sync_registry()
     assert dictionary()[0] == CARD
+
+
+def test_a_memory_next_to_nothing_that_some_span_says_holds_up_no_other_resource(see: See) -> None:
+    see(resource_uuid=CARD, physical_uuid=CARD, resource_type="full_gpu", memory_total_gb=5e-324)
+    see(resource_uuid=SLICE, physical_uuid=CARD, model=H100, resource_type="mig_1g.10gb")
+    sync_registry()
+    assert dictionary()[:2] == (CARD, H100)

@@ -60,6 +60,11 @@ def with_self_time(members: bytes, self_time_ns: int | None) -> bytes:
     return members + b',"self_time_ms":' + self_time
 
 
+def with_cost(members: bytes, cost_usd: float) -> bytes:
+    """Return the members of a span that sent no cost with what its GPUs cost."""
+    return members + b',"cost_usd":' + repr(cost_usd).encode()
+
+
 def flat_span(members: bytes, *, self_time_ns: int | None, depth: int | None) -> bytes:
     """Return a span's JSON object as a flat page shows it."""
     depth_text = b"null" if depth is None else b"%d" % depth

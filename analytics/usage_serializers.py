@@ -6,6 +6,8 @@ from rest_framework import serializers
 
 from analytics.params import MillisecondsField, TimeField
 
+COST_HELP = "What the spans say that they cost, and of those that do not, their parts of the GPUs' time at its price."
+
 
 class UsageSerializer(serializers.Serializer[Any]):
     """What every such answer has."""
@@ -30,6 +32,7 @@ class SpansSerializer(serializers.Serializer[Any]):
 class ServiceSerializer(SpansSerializer):
     service_name = serializers.CharField()
     models = serializers.ListField(child=serializers.CharField(), help_text="That its spans name, by name.")
+    cost_usd = serializers.FloatField(allow_null=True, help_text=COST_HELP)
 
 
 class ServicesSerializer(UsageSerializer):
@@ -47,7 +50,7 @@ class ModelSerializer(SpansSerializer):
     p95_ttft_ms = serializers.FloatField(allow_null=True)
     p99_ttft_ms = serializers.FloatField(allow_null=True)
     tokens_per_second = serializers.FloatField(allow_null=True, help_text="The mean of the spans' own speeds.")
-    cost_usd = serializers.FloatField(allow_null=True, help_text="As the spans say.")
+    cost_usd = serializers.FloatField(allow_null=True, help_text=COST_HELP)
 
 
 class ModelsSerializer(UsageSerializer):
@@ -76,8 +79,9 @@ class GpuUsageSerializer(serializers.Serializer[Any]):
     models = serializers.ListField(child=serializers.CharField(), help_text="That ran on it, by name.")
     cost_usd = serializers.FloatField(
         allow_null=True,
-        help_text="The card's price over the time it was busy; of a slice as much as it has of the card's memory.",
+        help_text="Its price over the time it was busy; of a slice its share of the card's.",
     )
+    idle_cost_usd = serializers.FloatField(allow_null=True, help_text="Its price over the rest of the range.")
 
 
 class GpuUsagesSerializer(UsageSerializer):

@@ -278,6 +278,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"expires": 1.0},
     },
+    "share-out-gpu-time": {
+        "task": "ingest.tasks.share_out_gpu_time",
+        "schedule": 5.0,
+        "options": {"expires": 5.0},
+    },
     "sync-registry": {
         "task": "registry.tasks.sync_registry",
         "schedule": 2.0,

@@ -10,9 +10,10 @@ from typing import Final
 
 from axonize.clickhouse.client import BACKGROUND_SETTINGS, command, query
 from axonize.clickhouse.deletion import delete_traces
+from axonize.clickhouse.gpu_times import held_by_resource
+from ingest.upkeep import RUN_SECONDS
 
 MOST_TRACES_AT_ONCE: Final = 100_000
-TIMEOUT_SECONDS: Final = 60
 
 # `traces` has several rows a trace: sums and unions over them are the trace. Of the intervals in which a resource was
 # held, those that overlap count once: sorted by resource and start, each adds what lies after all before it.
@@ -21,7 +22,7 @@ INSERT INTO trace_updates
 SELECT
     tenant, start_time, trace_id, version, total AS weight, written_at, end_time, duration_ns, status, span_count,
     error_count, shape, flow, service_name, environment, root_span_name, models, gpu_count, gpu_time_ns, tokens_input,
-    tokens_output, cost_usd, facets, operations,
+    tokens_output, cost_usd, gpu_times, facets, operations,
     fromUnixTimestamp64Milli({run_ms:Int64}, 'UTC') AS run
 FROM
 (
@@ -36,7 +37,7 @@ FROM
             tenant, start_time, trace_id,
             sipHash64(
                 tenant, trace_id, start_time, end_time, span_count, error_count, root, models, gpu_count, gpu_time_ns,
-                tokens_input, tokens_output, ifNull(cost_usd, -1), facets) AS version,
+                tokens_input, tokens_output, ifNull(cost_usd, -1), gpu_times, facets) AS version,
             toInt64(1) AS weight,
             fromUnixTimestamp64Milli({run_ms:Int64}, 'UTC') AS written_at,
             end_time,
@@ -63,7 +64,7 @@ FROM
                     (union.1 + interval.end_ns - interval.start_ns, interval.resource, interval.end_ns)),
                 intervals,
                 (toInt64(0), toUInt64(0), toInt64(0))).1 AS gpu_time_ns,
-            tokens_input, tokens_output, cost_usd, facets, operations
+            tokens_input, tokens_output, cost_usd, gpu_times, facets, operations
         FROM
         (
             SELECT
@@ -80,6 +81,7 @@ FROM
                 sum(traces.tokens_input) AS tokens_input,
                 sum(traces.tokens_output) AS tokens_output,
                 sum(traces.cost_usd) AS cost_usd,
+                {gpu_times} AS gpu_times,
                 arraySort(groupUniqArrayArray(traces.facets)) AS facets,
                 arraySort(groupUniqArrayArray(traces.operations)) AS operations
             FROM traces
@@ -91,7 +93,7 @@ FROM
         SELECT
             tenant, start_time, trace_id, version, -trace_summaries.weight AS weight, written_at, end_time, duration_ns,
             status, span_count, error_count, shape, flow, service_name, environment, root_span_name, models, gpu_count,
-            gpu_time_ns, tokens_input, tokens_output, cost_usd, [] AS facets, [] AS operations
+            gpu_time_ns, tokens_input, tokens_output, cost_usd, gpu_times, [] AS facets, [] AS operations
         FROM trace_summaries
         WHERE {wanted}
             AND superseded_at = 0
@@ -112,6 +114,7 @@ _CHANGES: Final = """
 _CHANGED: Final = f"""
 trace_id IN (SELECT trace_id {_CHANGES})
 AND (tenant, trace_id) IN (SELECT tenant, trace_id {_CHANGES})"""
+_GPU_TIMES: Final = held_by_resource("groupUniqArrayArray(traces.gpu_time)")
 _OF_PART: Final = "sipHash64(trace_id) % {parts:UInt64} = {number:UInt64}"
 
 _NEXT_CHANGES: Final = """
@@ -164,10 +167,10 @@ def summarize_all() -> Iterator[float]:
 def _summarize(wanted: str, parameters: Mapping[str, object]) -> None:
     run = {"run_ms": _clickhouse_now_ms()}
     command(
-        _SUMMARIZE.replace("{wanted}", wanted),
+        _SUMMARIZE.replace("{wanted}", wanted).replace("{gpu_times}", _GPU_TIMES),
         {**parameters, **run},
         settings={
-            "max_execution_time": TIMEOUT_SECONDS,
+            "max_execution_time": RUN_SECONDS,
             "max_threads": 1,
             # One block, so that no reader sees a trace whose old row is gone and whose new one is not there yet.
             "min_insert_block_size_rows": 2**31,

@@ -1,4 +1,4 @@
-"""The Celery tasks of the intake: write a sealed batch, summarize its traces, and rescue what nobody is at work on."""
+"""The Celery tasks of the intake: write a sealed batch, bring up to date what is made of it, rescue what is left."""
 
 import logging
 import random
@@ -11,10 +11,12 @@ from celery.utils.log import get_task_logger
 from django.db import DatabaseError, OperationalError
 
 from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable
+from ingest import gpu_time_schedule
 from ingest.delivery import deliver
+from ingest.gpu_time_schedule import GPU_TIME
 from ingest.holds import HoldLost
 from ingest.queue import SealedBatches, connect
-from ingest.summary_schedule import keep_up, summarized
+from ingest.summary_schedule import SUMMARIES
 from ingest.trial import TrialUndecided
 
 logger = get_task_logger(__name__)
@@ -42,7 +44,7 @@ def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
     if batch is None:
         return
     try:
-        with summarized(queue.client, batch_id):
+        with GPU_TIME.written(queue.client, batch_id), SUMMARIES.written(queue.client, batch_id):
             deliver(queue.client, batch_id, batch)
     except HoldLost as error:
         logger.warning("%s", error)
@@ -65,9 +67,18 @@ def summarize_traces() -> None:
     What is due stays due, and beat calls each second.
     """
     try:
-        keep_up(sealed_batches().client)
+        SUMMARIES.keep_up(sealed_batches().client)
     except ClickHouseError as error:
         logger.warning("The summaries of traces are not up to date, the next run tries again: %s", error)
+
+
+@shared_task
+def share_out_gpu_time() -> None:
+    """Share the time of GPUs out among the spans that were written; as of summarize_traces."""
+    try:
+        gpu_time_schedule.keep_up(sealed_batches().client)
+    except ClickHouseError as error:
+        logger.warning("The time of GPUs is not shared out, the next run tries again: %s", error)
 
 
 @shared_task

@@ -12,10 +12,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from axonize.clickhouse import migrator
 from axonize.clickhouse.client import get_client
-from ingest import writer
+from ingest import gpu_time_schedule, writer
+from ingest.gpu_time_schedule import GPU_TIME
 from ingest.intake import Verdict, examine
 from ingest.queue import OpenBatch, QueueDepth, SealedBatches, connect, connect_async
-from ingest.summary_schedule import RESTING, keep_up, summarized
+from ingest.summary_schedule import SUMMARIES
 from ingest.tasks import new_batch_id, write_batch
 
 Ingest = Callable[..., list[Verdict]]
@@ -89,11 +90,11 @@ def ingest(clickhouse: Client, queue: redis.Redis) -> Ingest:  # noqa: ARG001  e
             sealed = SealedBatches(connect())
             frames = sealed.claim(batch_id)
             assert frames is not None
-            with summarized(sealed.client, batch_id):
+            with GPU_TIME.written(sealed.client, batch_id), SUMMARIES.written(sealed.client, batch_id):
                 writer.write(batch_id=batch_id, frames=frames)
             assert sealed.discard(batch_id)
-            sealed.client.delete(RESTING)
-            assert keep_up(sealed.client)
+            sealed.client.delete(SUMMARIES.resting)
+            assert SUMMARIES.keep_up(sealed.client)
         return verdicts
 
     return send
@@ -110,12 +111,25 @@ def drain(clickhouse: Client, queue: redis.Redis) -> Drain:  # noqa: ARG001  emp
         batches = [name.decode() for name in queue.zrange("axonize:sealed", 0, -1) if isinstance(name, bytes)]
         for batch_id in batches:
             write_batch(batch_id)
-        queue.delete(RESTING)
-        keep_up(sealed.client)
+        queue.delete(SUMMARIES.resting)
+        SUMMARIES.keep_up(sealed.client)
         assert sealed.depth() == QueueDepth(sealed_batches=0, queued_bytes=0)
         return len(batches)
 
     return write_all
+
+
+@pytest.fixture
+def share_out(queue: redis.Redis) -> Callable[[], None]:
+    """Share the time of GPUs out among all that was written, as a worker does some seconds later."""
+
+    def share_out_and_summarize() -> None:
+        queue.delete(GPU_TIME.resting)
+        assert gpu_time_schedule.keep_up(queue)
+        queue.delete(SUMMARIES.resting)
+        assert SUMMARIES.keep_up(queue)
+
+    return share_out_and_summarize
 
 
 async def offer_and_seal(verdicts: list[Verdict], batch_id: str) -> bool:

@@ -86,6 +86,7 @@ class GpuUsage:
     max_power_watts: float | None
     models: list[str]
     cost_usd: float | None
+    idle_cost_usd: float | None
 
     @property
     def energy_wh(self) -> float | None:
@@ -147,4 +148,5 @@ def _usage(row: Mapping[str, Any], word: Mapping[str, Any], range_ns: int) -> Gp
         max_power_watts=finite(row["max_power"]),
         models=row["models"],
         cost_usd=None if price is None else float(price) * row["busy_ns"] / NS_PER_HOUR,
+        idle_cost_usd=None if price is None else float(price) * (range_ns - row["busy_ns"]) / NS_PER_HOUR,
     )

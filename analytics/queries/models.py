@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from analytics.queries.costs import gpu_costs
 from analytics.queries.gpu_readings import finite
 from analytics.queries.population import Population
+from analytics.queries.prices import added
 from axonize.clickhouse import client as clickhouse
 
 
@@ -45,9 +47,9 @@ class Models:
 
 
 def models(population: Population, *, limit: int) -> Models:
-    """Return at most `limit` models of the spans, by count, then name; tokens a second are the spans' mean. One query.
+    """Return at most `limit` models of the spans, by count, then name; tokens a second are the spans' mean.
 
-    Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
+    Two queries. Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
     columns = (
         "model_name, status, duration_ns, tokens_input, tokens_output, ttft_ms, tokens_per_second AS speed, cost_usd"
@@ -74,10 +76,11 @@ def models(population: Population, *, limit: int) -> Models:
         """,
         {**population.parameters, "limit": limit},
     )
-    return Models(models=[_model(row) for row in rows], total=rows[0]["total"] if rows else 0)
+    costs = gpu_costs(population, "model_name") if rows else {}
+    return Models(models=[_model(row, costs) for row in rows], total=rows[0]["total"] if rows else 0)
 
 
-def _model(row: Mapping[str, Any]) -> Model:
+def _model(row: Mapping[str, Any], costs: Mapping[str, Decimal]) -> Model:
     p50_ns, p95_ns, p99_ns = row["percentiles_ns"]
     p50_ttft_ms, p95_ttft_ms, p99_ttft_ms = (finite(percentile) for percentile in row["percentiles_ttft_ms"])
     return Model(
@@ -95,5 +98,5 @@ def _model(row: Mapping[str, Any]) -> Model:
         p95_ttft_ms=p95_ttft_ms,
         p99_ttft_ms=p99_ttft_ms,
         tokens_per_second=finite(row["tokens_per_second"]),
-        cost_usd=row["cost"],
+        cost_usd=added(row["cost"], costs.get(row["model_name"])),
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 from analytics.buckets import usual_width_seconds
 from analytics.queries.conditions import Conditions
 from analytics.queries.filters import SpanFilter, TimedFilter, trace_conditions
+from analytics.queries.prices import TRACE_COST
 from analytics.queries.summary_rows import live_traces
 from analytics.times import NS_PER_SECOND
 from axonize.clickhouse import client as clickhouse
@@ -54,7 +55,7 @@ def overview(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter) -> Ov
     """
     width = usual_width_seconds(start_ns, end_ns, most=MAX_BUCKETS)
     matching = trace_conditions(TimedFilter(start_ns=start_ns, end_ns=end_ns, span=span), tenant=tenant)
-    columns = "start_time, duration_ns, span_count, error_count, tokens_input, tokens_output, cost_usd"
+    columns = f"start_time, duration_ns, span_count, error_count, tokens_input, tokens_output, {TRACE_COST} AS cost"
     # With grouping sets each row is a bucket but for one, the whole range; there `is_total` is 1.
     rows = clickhouse.query(
         f"""
@@ -68,7 +69,7 @@ def overview(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter) -> Ov
             sum(span_count) AS total_spans,
             sum(tokens_input) AS total_tokens_input,
             sum(tokens_output) AS total_tokens_output,
-            sum(cost_usd) AS total_cost_usd,
+            sum(cost) AS total_cost_usd,
             ({_count_gpus(matching)}) AS active_gpu_count
         FROM ({live_traces(columns, matching)})
         GROUP BY GROUPING SETS ((bucket), ())

@@ -103,6 +103,14 @@ class Population:
             ) AS {kind}s USING {kind}
             ARRAY JOIN numbers AS group_number"""
 
+    def named_facets(self, column: str) -> str:
+        """Return the SELECT of each matching facet and, as `name`, its `column`; where that is empty, not at all."""
+        return f"""
+            SELECT facet, any({column}) AS name
+            FROM span_facets
+            WHERE {self._facets.where()} AND {column} != ''
+            GROUP BY facet"""
+
     @property
     def _range(self) -> Conditions:
         return range_conditions(self.start_ns, self.end_ns)

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+from analytics.queries.costs import gpu_costs
 from analytics.queries.population import Population
+from analytics.queries.prices import added
 from axonize.clickhouse import client as clickhouse
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service's spans; durations in nanoseconds, percentiles exact."""
+    """A service's spans; durations in nanoseconds, percentiles exact. `cost_usd` is None where nobody knows."""
 
     service_name: str
     count: int
@@ -20,6 +23,7 @@ class Service:
     p95_ns: float
     p99_ns: float
     models: list[str]
+    cost_usd: Decimal | None
 
     @property
     def error_rate(self) -> float:
@@ -36,7 +40,7 @@ class Services:
 
 
 def services(population: Population, *, limit: int) -> Services:
-    """Return at most `limit` services of the spans, by count, then name. One query.
+    """Return at most `limit` services of the spans, by count, then name. Two queries.
 
     Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
@@ -49,18 +53,20 @@ def services(population: Population, *, limit: int) -> Services:
             avg(toFloat64(duration_ns)) AS avg_ns,
             quantilesExactInclusive(0.5, 0.95, 0.99)(duration_ns) AS percentiles_ns,
             arraySort(groupUniqArrayIf(model_name, model_name != '')) AS models,
+            sum(cost_usd) AS cost,
             count() OVER () AS total
-        FROM ({population.spans("service_name, status, duration_ns, model_name")})
+        FROM ({population.spans("service_name, status, duration_ns, model_name, cost_usd")})
         GROUP BY service_name
         ORDER BY spans DESC, service_name
         LIMIT {{limit:UInt64}}
         """,
         {**population.parameters, "limit": limit},
     )
-    return Services(services=[_service(row) for row in rows], total=rows[0]["total"] if rows else 0)
+    costs = gpu_costs(population, "service_name") if rows else {}
+    return Services(services=[_service(row, costs) for row in rows], total=rows[0]["total"] if rows else 0)
 
 
-def _service(row: Mapping[str, Any]) -> Service:
+def _service(row: Mapping[str, Any], costs: Mapping[str, Decimal]) -> Service:
     p50_ns, p95_ns, p99_ns = row["percentiles_ns"]
     return Service(
         service_name=row["service_name"],
@@ -71,4 +77,5 @@ def _service(row: Mapping[str, Any]) -> Service:
         p95_ns=p95_ns,
         p99_ns=p99_ns,
         models=row["models"],
+        cost_usd=added(row["cost"], costs.get(row["service_name"])),
     )

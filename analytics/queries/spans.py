@@ -1,24 +1,29 @@
 """What happened in this trace? All its spans, or where each of them stands; and some spans, whole, by their keys."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from django.conf import settings
 
+from analytics.attributes import json_text
 from analytics.gpu_json import Words
 from analytics.queries.conditions import Conditions
 from analytics.queries.holders import with_held_gpus
+from analytics.queries.prices import cost_of
 from analytics.queries.registered import registered
 from analytics.queries.resources import resource_texts
 from analytics.queries.summaries import SUMMARY_COLUMNS, TraceSummary, summarize
+from analytics.span_costs import span_costs
 from analytics.span_detail import detail_columns
-from analytics.span_json import span_members
+from analytics.span_json import span_members, with_cost
 from analytics.span_rows import CANONICAL_COLUMNS
 from analytics.times import nanoseconds_of
 from analytics.tree import Places
 from axonize.clickhouse import client as clickhouse
 from axonize.clickhouse.errors import QueryTooLarge
+from axonize.clickhouse.gpu_times import held_by_resource
 from axonize.clickhouse.json_rows import JsonRows, query_json
 
 MAX_SPANS: Final = 100_000
@@ -37,14 +42,24 @@ WHOLE_COLUMNS: Final = f"""
 # Spans of one id at one time, which happen where one is sent twice, are told apart by their names; their numbers stay.
 PLACE_ORDER: Final = ("start_time", "trace_id", "span_id", "end_time", "name")
 
+# What the trace pays for each resource, of those that have a price; see analytics.span_costs.
+_GPU_COSTS: Final = f"""
+    arrayFilter(priced -> priced.2 IS NOT NULL, arrayMap(
+        one -> (toString(one.resource_uuid), {cost_of("one.resource_uuid", "one.held_ns")}),
+        {held_by_resource("groupUniqArrayArray(gpu_time)")}))"""
+_COSTS_ONCE: Final = "if(rowNumberInAllBlocks() = 0, held.3, []) AS gpu_costs"
 # PREWHERE by hand, which spares the planning that ClickHouse's own choice costs.
-_OF_TRACE: Final = """
+_OF_TRACE: Final = f"""
 WITH
-    toFixedString(unhex({trace_id:String}), 16) AS id,
-    (SELECT (min(start_time), max(end_time)) FROM traces WHERE tenant = {tenant:String} AND trace_id = id) AS held
+    toFixedString(unhex({{trace_id:String}}), 16) AS id,
+    (
+        SELECT (min(start_time), max(end_time), {_GPU_COSTS})
+        FROM traces
+        WHERE tenant = {{tenant:String}} AND trace_id = id
+    ) AS held
 SELECT COLUMNS_ASKED_FOR
 FROM spans
-PREWHERE tenant = {tenant:String} AND trace_id = id AND start_time >= held.1 AND start_time <= held.2
+PREWHERE tenant = {{tenant:String}} AND trace_id = id AND start_time >= held.1 AND start_time <= held.2
 """
 _OF_KEYS: Final = """(start_time, trace_id, span_id) IN (
     SELECT
@@ -87,20 +102,25 @@ def whole_trace(*, tenant: str, trace_id: str) -> WholeTrace | None:
     the registry may know of their GPUs; one statement where spans name no GPU.
     Raises TooManySpans, QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
-    rows = read_trace(WHOLE_COLUMNS, tenant=tenant, trace_id=trace_id)
+    rows = read_trace(f"{WHOLE_COLUMNS}, {_COSTS_ONCE}", tenant=tenant, trace_id=trace_id)
     if not len(rows):
         return None
     places, members, ask_registry = Places(), list[bytes](), _registry_of(tenant)
-    columns: dict[str, list[bytes]] = {name: [] for name in SUMMARY_COLUMNS}
+    columns: dict[str, list[bytes]] = {name: [] for name in (*SUMMARY_COLUMNS, "gpu_costs")}
     for begin in range(0, len(rows), SPANS_AT_ONCE):
         some = _with_details(rows.columns(begin, begin + SPANS_AT_ONCE))
         places_of_some = places_of(some)
         places.extend(places_of_some)
         members += _members(some, places_of_some, tenant, ask_registry)
-        for name in SUMMARY_COLUMNS:
+        for name in columns:
             columns[name] += some[name]
     members = with_held_gpus(members, places.start_ns, tenant=tenant)
-    return WholeTrace(summarize(trace_id, columns, places), places, members)
+    gpu_costs = _gpu_costs(columns["gpu_costs"])
+    for at, cost_usd in span_costs(columns["gpus"], columns["cost_usd"], places, gpu_costs).items():
+        members[at] = with_cost(members[at], cost_usd)
+    return WholeTrace(
+        summarize(trace_id, columns, places, sum(gpu_costs.values()) if gpu_costs else None), places, members
+    )
 
 
 def read_trace(
@@ -206,6 +226,11 @@ def _registry_of(tenant: str) -> Callable[[set[str]], Words]:
         return known
 
     return ask
+
+
+def _gpu_costs(texts: Iterable[bytes]) -> dict[bytes, float]:
+    """Return what the trace pays for each resource, whose uuids are JSON texts, as one of its rows says."""
+    return {json_text(uuid).encode(): cost for text in texts if text != b"[]" for uuid, cost in json.loads(text)}
 
 
 def _span_count(tenant: str, trace_id: str) -> int:

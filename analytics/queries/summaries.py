@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from analytics.gpu_json import resource_uuids
+from analytics.queries.prices import added
 from analytics.span_json import NO_PARENT
 from analytics.tree import Places
 
@@ -27,7 +28,8 @@ SUMMARY_COLUMNS: Final = (
 class TraceSummary:
     """A trace. Times and durations in nanoseconds; texts and status as of its root, of the earliest span without one.
 
-    `gpu_time_ns` sums, over the resources, how long each was held by any span; `cost_usd` is None where none was sent.
+    `gpu_time_ns` sums, over the resources, how long each was held by any span; `cost_usd` is None where nobody
+    knows any.
     """
 
     trace_id: str
@@ -51,10 +53,13 @@ class TraceSummary:
         return self.end_ns - self.start_ns
 
 
-def summarize(trace_id: str, columns: Mapping[str, Sequence[bytes]], places: Places) -> TraceSummary:
+def summarize(
+    trace_id: str, columns: Mapping[str, Sequence[bytes]], places: Places, gpu_cost_usd: float | None
+) -> TraceSummary:
     """Return the summary of a trace of which these are all spans, the same as the one that lists show.
 
-    `columns` are SUMMARY_COLUMNS of `spans`, as axonize.clickhouse.json_rows reads them.
+    `columns` are SUMMARY_COLUMNS of `spans`, as axonize.clickhouse.json_rows reads them; `gpu_cost_usd` is what the
+    spans cost together that sent no cost, None where nobody knows.
     """
     # as the column `first` of `traces` picks it
     ranks = [
@@ -80,7 +85,10 @@ def summarize(trace_id: str, columns: Mapping[str, Sequence[bytes]], places: Pla
         gpu_time_ns=sum(map(_union_ns, held.values())),
         tokens_input=_sum(columns["tokens_input"]),
         tokens_output=_sum(columns["tokens_output"]),
-        cost_usd=sum(costs, start=Decimal(0)) if costs else None,
+        cost_usd=added(
+            sum(costs, start=Decimal(0)) if costs else None,
+            None if gpu_cost_usd is None else Decimal(str(gpu_cost_usd)),
+        ),
     )
 
 

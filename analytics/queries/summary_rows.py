@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from analytics.queries.conditions import Conditions
+from analytics.queries.prices import TRACE_COST
 from analytics.queries.summaries import TraceSummary
 
-SUMMARY_COLUMNS: Final = """
+SUMMARY_COLUMNS: Final = f"""
     lower(hex(trace_id)) AS id,
     toUnixTimestamp64Nano(start_time) AS start_ns,
     toUnixTimestamp64Nano(end_time) AS end_ns,
     service_name, environment, root_span_name, status, span_count, error_count, models, gpu_count, gpu_time_ns,
-    tokens_input, tokens_output, cost_usd
+    tokens_input, tokens_output, {TRACE_COST} AS cost
 """
 
 
@@ -47,5 +48,5 @@ def summary_of(row: Mapping[str, Any]) -> TraceSummary:
         gpu_time_ns=row["gpu_time_ns"],
         tokens_input=row["tokens_input"],
         tokens_output=row["tokens_output"],
-        cost_usd=row["cost_usd"],
+        cost_usd=row["cost"],
     )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from analytics.params import Page
 from analytics.queries.conditions import Conditions
 from analytics.queries.filters import TimedFilter, trace_conditions
+from analytics.queries.prices import TRACE_COST
 from analytics.queries.summaries import TraceSummary
 from analytics.queries.summary_rows import SUMMARY_COLUMNS, summary_of
 from axonize.clickhouse import client as clickhouse
@@ -29,8 +30,8 @@ ORDERS: Final[dict[str, tuple[str, str]]] = {
     "duration_ms": ("duration_ns", "UInt64"),
     "error_count": ("error_count", "UInt64"),
     "span_count": ("span_count", "UInt64"),
-    # a cost that nobody sent sorts below every cost
-    "cost_usd": ("ifNull(cost_usd, toDecimal128(-1, 12))", "Decimal(38, 12)"),
+    # a cost that nobody knows sorts below every cost
+    "cost_usd": (f"ifNull({TRACE_COST}, toDecimal128(-1, 12))", "Decimal(38, 12)"),
 }
 # A trace that grew has two rows more, next to one another, that cancel each other out; few traces grew just now.
 _MORE_ROWS_FIRST: Final = 20

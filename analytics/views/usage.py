@@ -55,7 +55,9 @@ SPANS_EXAMPLE: Final = {
             response_only=True,
             status_codes=[200],
             value={
-                "services": [{"service_name": "chat-api", **SPANS_EXAMPLE, "models": ["llama-3.3-70b"]}],
+                "services": [
+                    {"service_name": "chat-api", **SPANS_EXAMPLE, "models": ["llama-3.3-70b"], "cost_usd": 1.29}
+                ],
                 **RANGE_EXAMPLE,
             },
         )
@@ -136,6 +138,7 @@ def model_list(request: Request) -> Response:
                         "energy_wh": 155.0,
                         "models": ["llama-3.3-70b"],
                         "cost_usd": 0.7125,
+                        "idle_cost_usd": 0.7125,
                     }
                 ],
                 **RANGE_EXAMPLE,

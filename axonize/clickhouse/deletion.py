@@ -11,6 +11,20 @@ _OF_TRACES: Final = """
 """
 # Times are asked for where a table is in order of time, so that its other parts are not touched.
 _STATEMENTS: Final = (
+    # whoever held the GPU beside it has more of it now
+    f"""
+    INSERT INTO gpu_time_changes
+    SELECT DISTINCT
+        tenant,
+        resource_uuid,
+        toUInt32(intDiv(toUnixTimestamp(span_start_time), 60)),
+        toUInt32(intDiv(toUnixTimestamp(time), 60)),
+        now64(3, 'UTC')
+    FROM gpu_metrics
+    WHERE {_OF_TRACES}
+        AND time >= fromUnixTimestamp64Nano({{start_ns:Int64}}, 'UTC')
+        AND time <= fromUnixTimestamp64Nano({{end_ns:Int64}}, 'UTC')
+    """,
     f"""
     DELETE FROM spans
     WHERE {_OF_TRACES}

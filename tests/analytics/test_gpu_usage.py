@@ -96,6 +96,7 @@ def test_a_gpu_tells_how_busy_it_was_with_what_and_what_that_cost(held: Held, ge
                 "energy_wh": 200.0,
                 "models": ["large", "small"],
                 "cost_usd": 2.25,
+                "idle_cost_usd": 2.25,
             }
         ],
         "total": 1,

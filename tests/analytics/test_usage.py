@@ -69,6 +69,7 @@ def test_a_service_has_its_spans_durations_failures_and_models(ingest: Ingest, g
         "p95_ms": pytest.approx(95.95),
         "p99_ms": pytest.approx(99.99),
         "models": ["large", "small"],
+        "cost_usd": None,
     }
     assert (api["count"], api["p50_ms"], api["models"], api["error_rate"]) == (2, 6.0, [], 0)
     assert (gateway["count"], gateway["error_rate"]) == (1, 1)
@@ -179,7 +180,12 @@ def test_a_wrong_parameter_is_a_400_that_names_it(
 
 
 @BOTH
-def test_it_takes_one_query(clickhouse: object, get: Get, queries: list[str], what: str) -> None:
-    del clickhouse
-    get(f"/analytics/{what}", service_name="a", node_id="b")
-    assert len(queries) == 1
+def test_it_takes_one_query_for_the_spans_and_one_for_what_their_gpus_cost(
+    ingest: Ingest, get: Get, queries: list[str], what: str
+) -> None:
+    ingest(request(took(1, "m")))
+    queries.clear()
+    assert get(f"/analytics/{what}", RANGE)["total"] == 1
+    assert len(queries) == 2
+    assert get(f"/analytics/{what}", RANGE, service_name="a", node_id="b")["total"] == 0
+    assert len(queries) == 3

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import redis
@@ -10,7 +11,7 @@ from clickhouse_connect.driver import Client
 from django.core.management import call_command
 
 from ingest import summaries, summary_schedule
-from ingest.summary_schedule import BEGUN, DUE, RESTING, keep_up, summarized
+from ingest.summary_schedule import SUMMARIES
 from tests.conftest import Ingest
 from tests.otlp import request, span
 
@@ -102,11 +103,11 @@ def test_what_is_due_stays_due_while_clickhouse_is_away_and_is_summarized_after(
         patched.setattr(summary_schedule, "summarize_changes", lambda **_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             ingest(request(*(span(trace_id=trace_id) for trace_id in trace_ids)))
-    assert queue.zcard(DUE) == 1
+    assert queue.zcard(SUMMARIES.due) == 1
     assert len(counted(clickhouse)) == 1
-    assert keep_up(queue)
+    assert SUMMARIES.keep_up(queue)
     assert len(counted(clickhouse)) == 4
-    assert queue.zcard(DUE) == 0
+    assert queue.zcard(SUMMARIES.due) == 0
 
 
 def test_a_redis_that_begins_anew_has_all_traces_looked_at(
@@ -114,10 +115,10 @@ def test_a_redis_that_begins_anew_has_all_traces_looked_at(
 ) -> None:
     ingest(request(span(), span()))
     clickhouse.command("TRUNCATE TABLE trace_summaries")
-    queue.delete(RESTING)
-    assert not keep_up(queue)
-    queue.delete(BEGUN)
-    assert keep_up(queue)
+    queue.delete(SUMMARIES.resting)
+    assert not SUMMARIES.keep_up(queue)
+    queue.delete(SUMMARIES.begun)
+    assert SUMMARIES.keep_up(queue)
     assert counted(clickhouse) == [(1, 1)] * 2
 
 
@@ -128,33 +129,33 @@ def test_what_is_due_for_longer_than_changes_are_kept_has_all_traces_looked_at(
     clickhouse.command("TRUNCATE TABLE trace_summaries")
     clickhouse.command("TRUNCATE TABLE trace_changes")
     seconds, _ = queue.time()
-    queue.zadd(DUE, {"batch": seconds * 1000 - 3 * HOUR_MS})
-    queue.delete(RESTING)
-    assert keep_up(queue)
+    queue.zadd(SUMMARIES.due, {"batch": seconds * 1000 - 3 * HOUR_MS})
+    queue.delete(SUMMARIES.resting)
+    assert SUMMARIES.keep_up(queue)
     assert counted(clickhouse) == [(1, 1)] * 2
 
 
 def test_after_a_run_the_next_one_rests_first(clickhouse: Client, queue: redis.Redis, ingest: Ingest) -> None:  # noqa: ARG001  emptied
     ingest(request(span()))
-    with summarized(queue, "a batch"):
+    with SUMMARIES.written(queue, "a batch"):
         pass
-    assert not keep_up(queue)
-    queue.delete(RESTING)
-    assert keep_up(queue)
+    assert not SUMMARIES.keep_up(queue)
+    queue.delete(SUMMARIES.resting)
+    assert SUMMARIES.keep_up(queue)
 
 
 def test_however_long_a_run_took_lists_wait_no_longer_for_the_next(
     queue: redis.Redis, ingest: Ingest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summary_schedule, "REST_FACTOR", 1_000_000)
+    monkeypatch.setattr(SUMMARIES, "rest", replace(SUMMARIES.rest, factor=1_000_000))
     ingest(request(span()))
-    assert 0 < queue.pttl(RESTING) <= 500
+    assert 0 < queue.pttl(SUMMARIES.resting) <= 500
 
 
 def test_one_worker_at_a_time_summarizes(queue: redis.Redis, clickhouse: Client) -> None:  # noqa: ARG001  emptied
-    with queue.lock(summary_schedule.LOCK, timeout=10):
-        assert not keep_up(queue)
-    assert keep_up(queue)
+    with queue.lock(SUMMARIES.lock, timeout=10):
+        assert not SUMMARIES.keep_up(queue)
+    assert SUMMARIES.keep_up(queue)
 
 
 def test_the_command_summarizes_what_came_another_way(

@@ -15,6 +15,13 @@ class AnyOf:
     values: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class About:
+    """An amount of money that was added up of parts of a trillionth of a dollar."""
+
+    value: float
+
+
 class AnyText:
     """Any text that is not empty is right."""
 
@@ -27,6 +34,8 @@ def difference(expected: Any, got: Any, at: str = "answer") -> str | None:
     match expected:
         case AnyOf():
             same = any(difference(value, got) is None for value in expected.values)
+        case About(value):
+            same = isinstance(got, float) and math.isclose(value, got, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
         case AnyText():
             same = isinstance(got, str) and got != ""
         case Mapping():

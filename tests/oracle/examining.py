@@ -1,6 +1,7 @@
 """Asks many questions of many data sets, and explains what is wrong on as few spans as it is wrong on."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from tests.oracle.model import Model
 from tests.oracle.questions import Drawer, Question
 from tests.oracle.records import Dataset
 from tests.oracle.reducing import reduce
-from tests.oracle.sending import Sender
+from tests.oracle.sending import Sender, share_out
 from tests.oracle.showing import show
 from tests.oracle.spans import draw_dataset
 
@@ -36,8 +37,11 @@ class Loaded:
     def bring_to(self, dataset: Dataset) -> "Loaded":
         """Send what was not sent yet and delete what was not deleted yet."""
         self._sender.send(dataset)
+        began = time.monotonic()
         for tenant, trace_id in dataset.deleted:
             self._apis[tenant].delete(trace_id)
+        if dataset.deleted:
+            share_out(since=began)
         self.dataset = dataset
         self.models = [Model(dataset, tenant) for tenant in (0, 1)]
         return self

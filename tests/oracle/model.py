@@ -1,9 +1,11 @@
 """What the API must answer: about traces and their spans, from the spans of one tenant."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.oracle.comparing import About
+from tests.oracle.costs import parts_of, range_cost, span_costs, trace_costs
 from tests.oracle.matching import Filters, gpu_text, meets
 from tests.oracle.measures import ms, time_text
 from tests.oracle.records import READINGS, TEXTS, Dataset, Gpu, Span
@@ -16,7 +18,7 @@ ORDERS: dict[str, Callable[[Trace], Any]] = {
     "duration_ms": lambda trace: trace.duration_ns,
     "error_count": lambda trace: trace.error_count,
     "span_count": lambda trace: len(trace.spans),
-    # a cost that nobody sent is below every cost
+    # a cost that nobody knows is below every cost
     "cost_usd": lambda trace: (trace.cost_usd is not None, trace.cost_usd or 0),
 }
 SPAN_ORDERS: dict[str, Callable[[Span], Any]] = {
@@ -35,7 +37,22 @@ class Model:
         self.spans = [span for span in dataset.spans if span.tenant == tenant]
         self.registry = words(dataset, tenant)
         ids = sorted({span.trace_id for span in self.spans})
-        self.traces = [Trace(each, [span for span in self.spans if span.trace_id == each]) for each in ids]
+        self.parts = parts_of(self.spans)
+        self.traces = [self._trace(each) for each in ids]
+
+    def _trace(self, trace_id: str) -> Trace:
+        places = [at for at, span in enumerate(self.spans) if span.trace_id == trace_id]
+        costs = trace_costs(self.spans, places, self.parts, self.registry)
+        return Trace(trace_id, [self.spans[at] for at in places], costs)
+
+    def gpu_cost(self, wanted: TraceFilters, **named: str) -> float | None:
+        """Return what the GPU time in the range costs of the spans that meet the filters and are named so."""
+        places = [
+            at
+            for at, span in enumerate(self.spans)
+            if self.meets(span, wanted.one_span) and all(getattr(span, key) == name for key, name in named.items())
+        ]
+        return range_cost(self.spans, places, self.parts, self.registry, *wanted.range)
 
     def meets(self, span: Span, filters: Filters) -> bool:
         return meets(span, filters, self.registry)
@@ -59,7 +76,8 @@ class Model:
         trace = self.trace(trace_id)
         if trace is None:
             return None
-        return {**trace.summary, "spans": [self._nested(root) for root in roots(trace.spans)]}
+        costs = {id(trace.spans[at]): cost for at, cost in span_costs(trace.spans, trace.gpu_costs).items()}
+        return {**trace.summary, "spans": [self._nested(root, costs) for root in roots(trace.spans)]}
 
     def trace_spans(self, trace_id: str, wanted: TraceFilters) -> list[dict[str, Any]] | None:
         trace = self.trace(trace_id)
@@ -88,8 +106,10 @@ class Model:
     def _flat(self, node: Node) -> dict[str, Any]:
         return {**self._span(node), "depth": node.depth}
 
-    def _nested(self, node: Node) -> dict[str, Any]:
-        return {**self._span(node), "children": [self._nested(child) for child in node.children]}
+    def _nested(self, node: Node, costs: Mapping[int, float]) -> dict[str, Any]:
+        """Return the span and those below it; `costs` are of those that did not say what they cost."""
+        cost = {"cost_usd": About(costs[id(node.span)])} if id(node.span) in costs else {}
+        return {**self._span(node), **cost, "children": [self._nested(child, costs) for child in node.children]}
 
     def _span(self, node: Node) -> dict[str, Any]:
         span = node.span

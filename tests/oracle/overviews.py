@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from tests.oracle.comparing import About
 from tests.oracle.measures import buckets, mean, ms, percentile, time_text, usual_seconds
 from tests.oracle.model import Model
 from tests.oracle.traces import TraceFilters
@@ -25,7 +26,7 @@ def overview(model: Model, wanted: TraceFilters) -> dict[str, Any]:
         "total_spans": sum(len(trace.spans) for trace in traces),
         "tokens_input": sum(trace.tokens_input for trace in traces),
         "tokens_output": sum(trace.tokens_output for trace in traces),
-        "cost_usd": float(sum((trace.cost_usd or Decimal(0) for trace in traces), Decimal(0))),
+        "cost_usd": About(float(sum((trace.cost_usd or Decimal(0) for trace in traces), Decimal(0)))),
         "bucket_seconds": width,
         "throughput_series": [{"timestamp": at, "count": len(durations)} for at, durations in series],
         "latency_series": [{"timestamp": at, **percentiles_ms(durations)} for at, durations in series],

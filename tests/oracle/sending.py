@@ -9,8 +9,11 @@ from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from ingest.gpu_time import share_out_changes
 from ingest.intake import examine
+from ingest.summaries import summarize_changes
 from ingest.tasks import new_batch_id
+from ingest.upkeep import MARGIN_MS
 from registry.mirror import mirror_registry
 from registry.models import ComputeResource, Node, PhysicalGPU, Tenant
 from registry.sync import sync_registry
@@ -33,6 +36,7 @@ class Sender:
 
     def send(self, dataset: Dataset) -> None:
         """Send the batches that were not sent yet, each with the spans of both tenants."""
+        began = time.monotonic()
         if not self.entered:
             _enter(dataset, self.tenants)
             self.entered = True
@@ -54,6 +58,14 @@ class Sender:
         assert self.drain() == len(batches)
         assert sync_registry()
         mirror_registry()
+        share_out(since=began)
+
+
+def share_out(*, since: float) -> None:
+    """Share the time of GPUs out among what came since then, by the monotonic clock, as workers do after a while."""
+    began = time.monotonic()
+    share_out_changes(of_last_ms=int((began - since) * 1000) + MARGIN_MS)
+    summarize_changes(of_last_ms=int((time.monotonic() - began) * 1000) + MARGIN_MS)
 
 
 def _enter(dataset: Dataset, tenants: Sequence[str]) -> None:

@@ -1,10 +1,13 @@
 """A trace as a whole: its summary, and what one may ask of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from tests.oracle.comparing import About
+from tests.oracle.costs import total
 from tests.oracle.matching import Filters
 from tests.oracle.measures import covered, ms, time_text
 from tests.oracle.records import Span
@@ -14,6 +17,7 @@ from tests.oracle.records import Span
 class Trace:
     trace_id: str
     spans: list[Span]
+    gpu_costs: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def start_ns(self) -> int:
@@ -54,7 +58,8 @@ class Trace:
     @property
     def cost_usd(self) -> Decimal | None:
         costs = [span.cost_usd for span in self.spans if span.cost_usd is not None]
-        return sum(costs, Decimal(0)) if costs else None
+        of_gpus = total(self.gpu_costs)
+        return sum(costs, of_gpus or Decimal(0)) if costs or of_gpus is not None else None
 
     @property
     def tokens_input(self) -> int:
@@ -82,7 +87,7 @@ class Trace:
             "tokens_output": self.tokens_output,
             "gpu_count": len(self.resources),
             "gpu_time_ms": ms(self.gpu_time_ns),
-            "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
+            "cost_usd": None if self.cost_usd is None else About(float(self.cost_usd)),
         }
 
 

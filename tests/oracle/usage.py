@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from tests.oracle.comparing import About
 from tests.oracle.grouping import spans_of
 from tests.oracle.measures import HOUR_NS, covered, mean, ms, percentile, time_text
 from tests.oracle.model import Model
@@ -21,6 +22,7 @@ def services(model: Model, limit: int, wanted: TraceFilters) -> dict[str, Any]:
             "service_name": name,
             **_of_spans(own := [span for span in spans if span.service_name == name]),
             "models": _models(own),
+            "cost_usd": _cost(own, model.gpu_cost(wanted, service_name=name)),
         }
         for name in {span.service_name for span in spans}
     ]
@@ -29,13 +31,15 @@ def services(model: Model, limit: int, wanted: TraceFilters) -> dict[str, Any]:
 
 def models(model: Model, limit: int, wanted: TraceFilters) -> dict[str, Any]:
     spans = spans_of(model, wanted)
-    rows = [_model([span for span in spans if span.model_name == name]) for name in _models(spans)]
+    rows = [
+        _model([span for span in spans if span.model_name == name], model.gpu_cost(wanted, model_name=name))
+        for name in _models(spans)
+    ]
     return _busiest("models", rows, "count", "model_name", limit, wanted)
 
 
-def _model(spans: Sequence[Span]) -> dict[str, Any]:
+def _model(spans: Sequence[Span], gpu_cost: float | None) -> dict[str, Any]:
     ttfts = [span.ttft_ms for span in spans if span.ttft_ms is not None]
-    costs = [span.cost_usd for span in spans if span.cost_usd is not None]
     return {
         "model_name": spans[0].model_name,
         **_of_spans(spans),
@@ -44,8 +48,13 @@ def _model(spans: Sequence[Span]) -> dict[str, Any]:
         "avg_ttft_ms": mean(ttfts),
         **{f"{name}_ttft_ms": percentile(ttfts, share) for name, share in PERCENTILES.items()},
         "tokens_per_second": mean([span.tokens_per_second for span in spans if span.tokens_per_second is not None]),
-        "cost_usd": float(sum(costs, Decimal(0))) if costs else None,
+        "cost_usd": _cost(spans, gpu_cost),
     }
+
+
+def _cost(spans: Sequence[Span], gpu_cost: float | None) -> About | None:
+    sent = [span.cost_usd for span in spans if span.cost_usd is not None]
+    return None if not sent and gpu_cost is None else About(float(sum(sent, Decimal(0))) + (gpu_cost or 0))
 
 
 def gpus(model: Model, limit: int, wanted: TraceFilters) -> dict[str, Any]:
@@ -85,6 +94,7 @@ def _gpu(model: Model, uuid: str, spans: Sequence[Span], wanted: TraceFilters) -
         "energy_wh": None if power is None else power * busy_hours,
         "models": _models(spans),
         "cost_usd": None if price is None else price * busy_hours,
+        "idle_cost_usd": None if price is None else About(price * ((end_ns - start_ns) / HOUR_NS - busy_hours)),
     }
 
 

@@ -1,0 +1,31 @@
+"""What holding a GPU costs, at the registry's price of now, in SQL. It binds `tenant`, which the caller provides."""
+
+from decimal import Decimal
+from typing import Final
+
+from analytics.times import NS_PER_SECOND
+
+NS_PER_HOUR: Final = 3600 * NS_PER_SECOND
+
+
+def cost_of(resource_uuid: str, held_ns: str) -> str:
+    """Return the expression of what it costs, in USD, to hold a resource so long; null where it has no price."""
+    price = f"dictGet('registry', 'cost_per_hour_usd', ({{tenant:String}}, toString({resource_uuid})))"
+    return f"({held_ns} * toFloat64({price}) / {NS_PER_HOUR})"
+
+
+_OF_TRACE: Final = f"""
+    arrayFilter(
+        cost -> cost IS NOT NULL,
+        arrayMap(one -> {cost_of("one.resource_uuid", "one.held_ns")}, gpu_times))"""
+# Of a row of trace_summaries: what its spans said, and what the GPUs cost that the others held; null if nobody knows.
+TRACE_COST: Final = f"""
+    if(
+        empty({_OF_TRACE}),
+        cost_usd,
+        ifNull(cost_usd, 0) + toDecimal128(arraySum(cost -> assumeNotNull(cost), {_OF_TRACE}), 12))"""
+
+
+def added(sent: Decimal | None, of_gpus: Decimal | None) -> Decimal | None:
+    """Return the sum of those that are known."""
+    return of_gpus if sent is None else sent + (of_gpus or 0)

@@ -1,4 +1,4 @@
-"""The GPUs that spans ran on, as the JSON that the API shows: as sent, else the registry's word, else what is usual."""
+"""The GPUs that spans ran on, as the JSON that the API shows: as operators set, else sent, else known, else usual."""
 
 import json
 import re
@@ -11,6 +11,8 @@ from axonize.clickhouse.json_rows import value_of
 
 Words = Mapping[str, Mapping[str, str]]
 """By resource uuid what the registry says of it, by field of GPU_FROM_REGISTRY; empty texts where it says nothing."""
+SetTexts = tuple[str, ...]
+"""What operators set of a resource, in the order of GPU_FROM_REGISTRY; empty texts where they left it."""
 
 NO_UUID: Final = b'""'
 _GPU: Final = b'{"resource_uuid":'
@@ -26,24 +28,31 @@ _WHOLE_DOUBLE: Final = re.compile(rb'("(?:utilization|memory_used_gb|memory_tota
 _RESOURCE_UUID: Final = re.compile(rb'\{"resource_uuid":("(?:[^"\\]|\\.)*")')
 
 
-def gpu_texts(arrays: Sequence[bytes], ask_registry: Callable[[set[str]], Words]) -> Sequence[bytes]:
+def gpu_texts(
+    arrays: Sequence[bytes], set_texts: Sequence[bytes], ask_registry: Callable[[set[str]], Words]
+) -> Sequence[bytes]:
     """Return the JSON array of each row's GPUs, from `gpus` as axonize.clickhouse.json_rows has it.
 
     There a GPU's texts come before its readings. Rows have few different texts and many different readings, so each
-    text is looked at once. `ask_registry` is called with the resources of which a span left something out, if any.
+    text is looked at once. `set_texts` has, of each row, the JSON array of objects of GPU_SET_IN_REGISTRY.
+    `ask_registry` is called with the resources of which a span left something out, if any.
     """
     arrays = [
         _WHOLE_DOUBLE.sub(rb"\1.0", _with_all_readings(array)).replace(_FIRST_READING, _FROM_SPAN) for array in arrays
     ]
-    if not any(_UNSET in array for array in arrays):
+    corrected = {text: _set_texts(text) for text in set(set_texts)}
+    divided = [
+        _divided(array, corrected[text]) if _UNSET in array or any(corrected[text]) else None
+        for array, text in zip(arrays, set_texts, strict=True)
+    ]
+    if not any(divided):
         return arrays
-    divided = [_divided(array) if _UNSET in array else None for array in arrays]
-    gpus = {text: json.loads(text + b"}") for texts, _ in filter(None, divided) for text in texts}
+    gpus = {key: _corrected(*key) for keys, _ in filter(None, divided) for key in keys}
     lacking = {gpu["resource_uuid"] for gpu in gpus.values() if not all(gpu[name] for name in GPU_FROM_REGISTRY)} - {""}
     words = ask_registry(lacking) if lacking else {}
-    shown = {text: _shown(gpu, words.get(gpu["resource_uuid"], {})) for text, gpu in gpus.items()}
+    shown = {key: _shown(gpu, words.get(gpu["resource_uuid"], {})) for key, gpu in gpus.items()}
     return [
-        array if parts is None else _array((shown[text] for text in parts[0]), parts[1])
+        array if parts is None else _array((shown[key] for key in parts[0]), parts[1])
         for array, parts in zip(arrays, divided, strict=True)
     ]
 
@@ -68,15 +77,29 @@ def _with_all_readings(array: bytes) -> bytes:
     return json_text(whole).encode("utf-8", "surrogateescape")
 
 
-def _divided(array: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Return each GPU's texts, an object that lacks its end, and each GPU's readings, the first without its name."""
+def _set_texts(text: bytes) -> list[SetTexts]:
+    """Return what was set of each GPU of a row, the empty tuple where nothing was."""
+    return [tuple(texts.values()) if any(texts.values()) else () for texts in json.loads(text)]
+
+
+def _corrected(text: bytes, set_texts: SetTexts) -> dict[str, str]:
+    """Return a GPU's texts, an object that lacks its end, with what operators set in their places."""
+    gpu: dict[str, str] = json.loads(text + b"}")
+    return gpu | {name: text for name, text in zip(GPU_FROM_REGISTRY, set_texts, strict=False) if text}
+
+
+def _divided(array: bytes, set_texts: Sequence[SetTexts]) -> tuple[list[tuple[bytes, SetTexts]], list[bytes]]:
+    """Return each GPU's texts, an object that lacks its end, and what was set of it, and each GPU's readings.
+
+    The first reading is without its name.
+    """
     first, *rest = array.split(_FROM_SPAN)
     texts, readings = [first[1:]], []
     for part in rest:
         reading, _, following = part.partition(b"}")
         readings.append(reading)
         texts.append(following[1:])
-    return texts[:-1], readings
+    return list(zip(texts[:-1], set_texts, strict=True)), readings
 
 
 def _array(texts: Iterable[bytes], readings: Iterable[bytes]) -> bytes:

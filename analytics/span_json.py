@@ -44,7 +44,7 @@ def span_members(
         *(_members(name, columns[name], _UNSET[CANONICAL[name]]) for name in CANONICAL_COLUMNS),
         columns["members"],
         # Before all that has keys which somebody sent: analytics.queries.holders finds it by that.
-        _members("gpus", gpu_texts(columns["gpus"], ask_registry)),
+        _members("gpus", gpu_texts(columns["gpus"], columns["set_texts"], ask_registry)),
         _members("attributes", attribute_texts(columns)),
         _members("events", _nested(columns["events"], _event)),
         _members("links", _nested(columns["links"], _link)),

@@ -25,6 +25,8 @@ PROTOCOL: Final[dict[str, type]] = {
 }
 # A GPU's texts that the registry knows where the span left them empty.
 GPU_FROM_REGISTRY: Final = ("physical_uuid", "model", "vendor", "node_id", "resource_type")
+# The same where operators set it, which counts more than what the span says.
+GPU_SET_IN_REGISTRY: Final = tuple(f"set_{name}" for name in GPU_FROM_REGISTRY)
 GPU_TEXTS: Final = ("resource_uuid", "physical_uuid", "user_label", "model", "vendor", "node_id", "resource_type")
 GPU_READINGS: Final = (
     "utilization",

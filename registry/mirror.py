@@ -16,13 +16,17 @@ from registry.models import ComputeResource
 COMPARE_EVERY_SECONDS: Final = 30
 _COMPARED_KEY: Final = "registry.mirror.compared"
 
-_COLUMNS: Final = ("physical_uuid", "model", "vendor", "node_id", "resource_type", "cost_per_hour_usd")
+_TEXTS: Final = ("physical_uuid", "model", "vendor", "node_id", "resource_type")
+_SET_TEXTS: Final = tuple(f"set_{name}" for name in _TEXTS)
+_COLUMNS: Final = (*_TEXTS, *_SET_TEXTS, "cost_per_hour_usd")
 _DICTIONARY_SQL: Final = """
-SELECT tenant, resource_uuid, physical_uuid, model, vendor, node_id, resource_type, cost_per_hour_usd
+SELECT
+    tenant, resource_uuid, physical_uuid, model, vendor, node_id, resource_type,
+    set_physical_uuid, set_model, set_vendor, set_node_id, set_resource_type, cost_per_hour_usd
 FROM dictionary('registry')
 """
 # What the dictionary answers for a resource that it does not have.
-_NOTHING: Final = ("", "", "", "", "", None)
+_NOTHING: Final = (*("" for _ in (*_TEXTS, *_SET_TEXTS)), None)
 
 Key = tuple[str, str]
 Facts = tuple[Any, ...]
@@ -65,7 +69,7 @@ def mirror_registry() -> int:
 
 
 def _wanted() -> dict[Key, Facts]:
-    rows = ComputeResource.objects.described().values_list("tenant__slug", "uuid", *_COLUMNS)
+    rows = ComputeResource.objects.described().with_set_texts().values_list("tenant__slug", "uuid", *_COLUMNS)
     return {(tenant, uuid): tuple(facts) for tenant, uuid, *facts in rows.iterator(chunk_size=10_000)}
 
 

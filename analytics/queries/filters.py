@@ -134,10 +134,17 @@ def _in_flows(facets: Conditions) -> str:
 
 
 def _gpu_condition(column: str) -> str:
-    """Return the condition that a GPU of the span has this; where the span says nothing, the registry's word counts."""
-    return f"""(has({column}s, {{{column}:String}}) OR arrayExists(
-        (sent, resource) -> sent = '' AND resource IN (
-            SELECT resource_uuid
-            FROM dictionary('registry')
-            WHERE tenant = {{tenant:String}} AND {column} = {{{column}:String}}),
-        {column}s, resource_uuids))"""
+    """Return the condition that a GPU of the span has this: as operators set it, else the span says, else is known."""
+    return f"""arrayExists(
+        (sent, resource) ->
+            if(
+                sent = '' OR resource IN (
+                    SELECT resource_uuid
+                    FROM dictionary('registry')
+                    WHERE tenant = {{tenant:String}} AND set_{column} != ''),
+                resource IN (
+                    SELECT resource_uuid
+                    FROM dictionary('registry')
+                    WHERE tenant = {{tenant:String}} AND {column} = {{{column}:String}}),
+                sent = {{{column}:String}}),
+        {column}s, resource_uuids)"""

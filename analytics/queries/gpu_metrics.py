@@ -56,8 +56,8 @@ GROUP BY resource_uuid, bucket
 """
 _ONE_RESOURCE: Final = "resource_uuid = {resource_uuid:String}"
 
-# What a span says of its card counts, where it says nothing the registry's word. gpu_sightings is tiny, and its UUIDs
-# are what the sort key of gpu_metrics finds.
+# Which card counts is what operators set, then what the span says, then what the registry knows. gpu_sightings is tiny,
+# and its UUIDs are what the sort key of gpu_metrics finds.
 _OF_CARD: Final = """
 resource_uuid IN
 (
@@ -65,7 +65,10 @@ resource_uuid IN
     UNION ALL
     SELECT resource_uuid FROM gpu_sightings WHERE tenant = {tenant:String} AND physical_uuid = {physical_uuid:String}
 )
-AND (physical_uuid = {physical_uuid:String} OR (physical_uuid = '' AND has({slices:Array(String)}, resource_uuid)))
+AND if(
+    physical_uuid = '' OR dictGet('registry', 'set_physical_uuid', ({tenant:String}, toString(resource_uuid))) != '',
+    has({slices:Array(String)}, resource_uuid),
+    physical_uuid = {physical_uuid:String})
 """
 # Nothing counts twice: what the card itself has read counts before its slices' readings, of compute instances in one
 # GPU instance, which share its memory, the one that has most, and of a slice of an old layout nothing in a bucket in

@@ -15,12 +15,15 @@ from analytics.queries.filters import (
 from analytics.queries.summary_rows import live_traces
 
 # By what one may group: a column that `spans` and `span_facets` have, or the array of what the GPUs of a row of
-# `span_facets` have. What a span says of its node counts, where it says nothing the registry's word.
+# `span_facets` have. What operators set of its node counts, then what the span says, then what the registry knows.
 _OF_SPAN: Final = ("service_name", "model_name", "environment", "name")
 _OF_GPUS: Final = {
     "resource_uuid": "resource_uuids",
     "node_id": """arrayMap(
-        (sent, resource) -> if(sent != '', sent, dictGet('registry', 'node_id', ({tenant:String}, resource))),
+        (sent, resource) -> multiIf(
+            dictGet('registry', 'set_node_id', ({tenant:String}, resource)) AS set_node_id != '', set_node_id,
+            sent != '', sent,
+            dictGet('registry', 'node_id', ({tenant:String}, resource))),
         node_ids, resource_uuids)""",
 }
 GROUPS: Final = (*_OF_SPAN, *_OF_GPUS)

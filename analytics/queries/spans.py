@@ -18,7 +18,7 @@ from analytics.queries.summaries import SUMMARY_COLUMNS, TraceSummary, summarize
 from analytics.span_costs import span_costs
 from analytics.span_detail import detail_columns
 from analytics.span_json import span_members, with_cost
-from analytics.span_rows import CANONICAL_COLUMNS
+from analytics.span_rows import CANONICAL_COLUMNS, GPU_SET_IN_REGISTRY
 from analytics.times import nanoseconds_of
 from analytics.tree import Places
 from axonize.clickhouse import client as clickhouse
@@ -37,7 +37,10 @@ PLACE_COLUMNS: Final = """
 """
 WHOLE_COLUMNS: Final = f"""
     hex(span_id) AS span_hex, hex(parent_span_id) AS parent_hex, start_time, end_time, name, status,
-    hex(resource_id) AS resource_hex, {", ".join(CANONICAL_COLUMNS)}, detail
+    hex(resource_id) AS resource_hex, {", ".join(CANONICAL_COLUMNS)}, detail,
+    arrayMap(
+        uuid -> dictGet('registry', {GPU_SET_IN_REGISTRY}, ({{tenant:String}}, toString(uuid))),
+        gpus.resource_uuid) AS set_texts
 """
 # Spans of one id at one time, which happen where one is sent twice, are told apart by their names; their numbers stay.
 PLACE_ORDER: Final = ("start_time", "trace_id", "span_id", "end_time", "name")

@@ -50,6 +50,15 @@ class ComputeResourceQuerySet(models.QuerySet[Any]):
             )
         )
 
+    def with_set_texts(self) -> Self:
+        """Add what operators set of each, "" where they left it blank: `set_physical_uuid`, `set_model` and so on."""
+        return self.annotate(
+            set_physical_uuid=Coalesce(F("set_physical__uuid"), Value("")),
+            set_model=Coalesce(F("physical__set_model"), Value("")),
+            set_vendor=Coalesce(F("physical__set_vendor"), Value("")),
+            set_node_id=Coalesce(F("physical__set_node__name"), Value("")),
+        )
+
     def in_conflict(self) -> Self:
         """Those of which something else was seen than an operator set; `conflicts` names it."""
         return self.exclude(conflicts=[])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from analytics.gpu_json import Words, gpu_texts, resource_uuids
+from analytics.span_rows import GPU_SET_IN_REGISTRY
 
 READINGS = {
     "utilization": 87.5, "memory_used_gb": None, "memory_total_gb": None, "temperature_celsius": 61,
@@ -22,12 +23,17 @@ def array(*gpus: Mapping[str, object]) -> bytes:
     return json.dumps(shown, separators=(",", ":"), ensure_ascii=False).encode()
 
 
+def unset(array: bytes) -> bytes:
+    """Return what operators set of the GPUs of an array: nothing."""
+    return json.dumps([dict.fromkeys(GPU_SET_IN_REGISTRY, "") for _ in json.loads(array)]).encode()
+
+
 def silent(_resource_uuids: set[str]) -> Words:
     return {}
 
 
 def shown(text: bytes, words: Words | None = None) -> list[dict[str, object]]:
-    (made,) = gpu_texts([text], lambda _: words or {})
+    (made,) = gpu_texts([text], [unset(text)], lambda _: words or {})
     value: list[dict[str, object]] = json.loads(made)
     return value
 
@@ -46,10 +52,10 @@ def test_what_is_complete_is_passed_on_unread_and_nobody_is_asked() -> None:
         raise AssertionError("it was asked")
 
     arrays = [array(COMPLETE), b"[]", array(COMPLETE, COMPLETE)]
-    made = [json.loads(text) for text in gpu_texts(arrays, nobody)]
+    made = [json.loads(text) for text in gpu_texts(arrays, list(map(unset, arrays)), nobody)]
     assert made == [[{**SHOWN, **READINGS}], [], [{**SHOWN, **READINGS}] * 2]
     unlabelled = array({**COMPLETE, "user_label": ""})
-    (text,) = gpu_texts([unlabelled], nobody)
+    (text,) = gpu_texts([unlabelled], [unset(unlabelled)], nobody)
     assert json.loads(text) == [{**SHOWN, "user_label": None, **READINGS}]
 
 
@@ -61,12 +67,22 @@ def test_the_registry_is_asked_once_of_the_resources_that_lack_something() -> No
         return {"a": {"model": "H200", "node_id": "n"}}
 
     rows = [array({"resource_uuid": "a"}), array(COMPLETE, {"resource_uuid": "b"}), b"[]", array({"model": "H100"})]
-    made = [json.loads(text) for text in gpu_texts(rows, ask)]
+    made = [json.loads(text) for text in gpu_texts(rows, list(map(unset, rows)), ask)]
     assert asked == [{"a", "b"}]
     assert [len(gpus) for gpus in made] == [1, 2, 0, 1]
     assert (made[0][0]["model"], made[0][0]["node_id"], made[0][0]["physical_uuid"]) == ("H200", "n", None)
     assert made[1][0] == {**SHOWN, **READINGS}
     assert (made[1][1]["model"], made[1][1]["vendor"], made[1][1]["resource_type"]) == (None, "NVIDIA", "mig")
+
+
+def test_what_operators_set_counts_more_than_what_was_sent() -> None:
+    sent = array({**COMPLETE, "model": "sent"}, {**COMPLETE, "resource_uuid": "other"})
+    nothing = dict.fromkeys(GPU_SET_IN_REGISTRY, "")
+    set_texts = [{**nothing, "set_physical_uuid": "GPU-1", "set_model": "set"}, nothing]
+    (made,) = gpu_texts([sent], [json.dumps(set_texts).encode()], silent)
+    first, other = json.loads(made)
+    assert first == {**SHOWN, **READINGS, "physical_uuid": "GPU-1", "model": "set"}
+    assert other == {**SHOWN, **READINGS, "resource_uuid": "other"}
 
 
 def test_what_was_sent_counts_more_than_the_registry_and_that_more_than_a_guess() -> None:

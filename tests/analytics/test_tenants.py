@@ -411,8 +411,9 @@ def test_a_correction_of_one_tenants_card_shows_in_no_other(
         for each in whole["spans"] + page["spans"]:
             (one,) = each["gpus"]
             assert ({name: one[name] for name in said}, one["physical_uuid"]) == (said, SHARED_CARD)
-        assert side.ask("/traces", node_id=said["node_id"])["total"] == 1
-        assert side.ask("/analytics/overview", node_id=said["node_id"])["total_traces"] == 1
+        # that of the slice, and the one that ran on the card itself and said another node
+        assert side.ask("/traces", node_id=said["node_id"])["total"] == 2
+        assert side.ask("/analytics/overview", node_id=said["node_id"])["total_traces"] == 2
         assert side.ask("/gpus", node_id=said["node_id"])["total"] == 3  # the card, its slice and the bare one
         assert side.ask("/traces", node_id=other)["total"] == 0
         assert side.ask("/analytics/overview", node_id=other)["total_traces"] == 0

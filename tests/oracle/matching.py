@@ -44,10 +44,11 @@ def gpu_values(span: Span, name: str, registry: Mapping[str, Word]) -> set[str]:
 
 
 def gpu_text(gpu: Gpu, name: str, registry: Mapping[str, Word]) -> str:
-    """Return what the span says of the GPU, else what the registry does."""
+    """Return what operations said of the GPU, else what the span says, else what the registry knows."""
     if name == "resource_uuid":
         return gpu.resource
-    return getattr(gpu, name) or str(getattr(registry.get(gpu.resource, NOTHING), name))
+    word = registry.get(gpu.resource, NOTHING)
+    return word.set_texts.get(name) or getattr(gpu, name) or str(getattr(word, name))
 
 
 def _has(span: Span, key: str, text: str) -> bool:

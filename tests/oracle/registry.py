@@ -1,8 +1,8 @@
 """What the registry says of each resource: operations' word, and where they left a blank, what spans said of it."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from tests.oracle.records import Card, Dataset, Gpu, Resource, Span
@@ -13,7 +13,10 @@ PROFILE = re.compile(r"mig_(?P<profile>(?P<slices>[1-7])g\.(?P<memory_gb>[0-9]+)
 
 @dataclass(frozen=True)
 class Word:
-    """The registry's word on one resource; texts are empty and numbers None where nobody said anything."""
+    """The registry's word on one resource; texts are empty and numbers None where nobody said anything.
+
+    `set_texts` are those that operations said, which count more than what a span says of its GPU.
+    """
 
     resource_uuid: str = ""
     physical_uuid: str = ""
@@ -22,6 +25,7 @@ class Word:
     node_id: str = ""
     resource_type: str = ""
     memory_total_gb: float | None = None
+    set_texts: Mapping[str, str] = field(default_factory=dict)
     share: Decimal | None = None
     cost_per_hour_usd: Decimal | None = None
 
@@ -77,6 +81,13 @@ def _word(entered: Resource, own: Seen, cards: dict[str, Card], seen: Seen) -> W
         node_id=card.node_id or latest((s, g.node_id) for s, g in on_card) or latest((s, g.node_id) for s, g in own),
         resource_type=entered.resource_type or latest((span, gpu.resource_type) for span, gpu in own),
         memory_total_gb=entered.memory_total_gb or _memory(own),
+        set_texts={
+            "physical_uuid": entered.card,
+            "resource_type": entered.resource_type,
+            "model": card.model,
+            "vendor": card.vendor,
+            "node_id": card.node_id,
+        },
     )
     match = PROFILE.fullmatch(word.resource_type)
     if word.memory_total_gb is None and match:

@@ -24,7 +24,7 @@ TRUE = {"physical_uuid": "GPU-true", "model": "H200", "vendor": "nv", "node_id":
 def trace_id(ingest: Ingest) -> str:
     """Return the trace of a span that ran on a slice, of which it says all that it can."""
     trace_id = os.urandom(16)
-    ingest(request(span(trace_id=trace_id, attributes=gpu(resource_uuid=SLICE, utilization=50.0, **SENT))))
+    ingest(request(span(trace_id=trace_id, attributes=gpu(0, resource_uuid=SLICE, utilization=50.0, **SENT))))
     sync_registry()
     return trace_id.hex()
 

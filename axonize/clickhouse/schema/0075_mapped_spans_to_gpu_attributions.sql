@@ -3,7 +3,7 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS mapped_spans_to_gpu_attributions TO gpu_a
 SELECT
     tenant, resource_uuid, physical_uuid, node_id, user_label, host AS hostname, pod, ifNull(pid, 0) AS process_id,
     model, vendor, resource_type, trace_id, start_time AS span_start_time, end_time AS time,
-    occurrence = 1 AS is_first_of_span,
+    occurrence = 1 AS is_first_of_span, facet, cost_usd IS NOT NULL AS has_cost,
     if(unknown, NULL, sent_utilization) AS utilization,
     if(unknown, NULL, sent_memory_used_gb) AS memory_used_gb,
     memory_total_gb,
@@ -14,7 +14,7 @@ FROM
 (
     SELECT
         tenant, resource_uuid, physical_uuid, node_id, user_label, host, pod, pid,
-        model, vendor, resource_type, trace_id, start_time, end_time, occurrence,
+        model, vendor, resource_type, trace_id, start_time, end_time, facet, cost_usd, occurrence,
         sent_utilization, sent_memory_used_gb, memory_total_gb, sent_temperature_celsius, sent_power_watts, sent_clock_mhz,
         ifNull(
             sent_utilization = 0 AND sent_memory_used_gb = 0 AND sent_temperature_celsius = 0

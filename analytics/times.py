@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 NS_PER_SECOND: Final = 1_000_000_000
+NS_PER_MINUTE: Final = 60 * NS_PER_SECOND
+NS_PER_HOUR: Final = 60 * NS_PER_MINUTE
 NS_PER_MS: Final = 1_000_000
 
 # What DateTime64(9) can hold (https://clickhouse.com/docs/sql-reference/data-types/datetime64), to the second.

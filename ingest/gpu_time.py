@@ -8,7 +8,7 @@ whenever a span is written that held the resource then; the last time counts.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from axonize.clickhouse.client import BACKGROUND_SETTINGS, command, query
+from axonize.clickhouse.client import BACKGROUND_SETTINGS, command, query, server_now_ms
 from ingest.upkeep import RUN_SECONDS
 
 NS_PER_MINUTE: Final = 60 * 10**9
@@ -112,7 +112,7 @@ def share_out_changes(*, of_last_ms: int) -> None:
 
     They are of ClickHouse's clock. Raises ClickHouseUnavailable, ClickHouseError; a repetition does no harm.
     """
-    now_ms = _clickhouse_now_ms()
+    now_ms = server_now_ms()
     bounds = {"from_ms": now_ms - of_last_ms, "until_ms": now_ms}
     minutes = query(
         f"""
@@ -185,7 +185,7 @@ def _share_out(
             "first_minute": first_minute,
             "last_minute": last_minute,
             "minute_ns": NS_PER_MINUTE,
-            "version": _clickhouse_now_ms(),
+            "version": server_now_ms(),
         },
         settings={
             "max_execution_time": RUN_SECONDS,
@@ -196,9 +196,3 @@ def _share_out(
             **BACKGROUND_SETTINGS,
         },
     )
-
-
-def _clickhouse_now_ms() -> int:
-    (row,) = query("SELECT toUnixTimestamp64Milli(now64(3)) AS now_ms")
-    now_ms: int = row["now_ms"]
-    return now_ms

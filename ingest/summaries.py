@@ -8,7 +8,7 @@ looks at the trace puts it right.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from axonize.clickhouse.client import BACKGROUND_SETTINGS, command, query
+from axonize.clickhouse.client import BACKGROUND_SETTINGS, command, query, server_now_ms
 from axonize.clickhouse.deletion import delete_traces
 from axonize.clickhouse.gpu_times import held_by_resource
 from ingest.upkeep import RUN_SECONDS
@@ -141,7 +141,7 @@ def summarize_changes(*, of_last_ms: int) -> None:
     What was deleted and came again is deleted again.
     Raises ClickHouseUnavailable, ClickHouseError; a repetition does no harm.
     """
-    from_ms = _clickhouse_now_ms() - of_last_ms
+    from_ms = server_now_ms() - of_last_ms
     while True:
         (changes,) = query(_NEXT_CHANGES, {"from_ms": from_ms, "most": MOST_TRACES_AT_ONCE})
         if not changes["changes"]:
@@ -165,7 +165,7 @@ def summarize_all() -> Iterator[float]:
 
 
 def _summarize(wanted: str, parameters: Mapping[str, object]) -> None:
-    run = {"run_ms": _clickhouse_now_ms()}
+    run = {"run_ms": server_now_ms()}
     command(
         _SUMMARIZE.replace("{wanted}", wanted).replace("{gpu_times}", _GPU_TIMES),
         {**parameters, **run},
@@ -181,9 +181,3 @@ def _summarize(wanted: str, parameters: Mapping[str, object]) -> None:
     )
     # Last, for a list as of this run has to find all of it.
     command("INSERT INTO summary_runs SELECT fromUnixTimestamp64Milli({run_ms:Int64}, 'UTC')", run)
-
-
-def _clickhouse_now_ms() -> int:
-    (row,) = query("SELECT toUnixTimestamp64Milli(now64(3)) AS now_ms")
-    now_ms: int = row["now_ms"]
-    return now_ms

@@ -5,14 +5,11 @@ each their part of it (ingest.gpu_time). What is written is in it a few seconds 
 """
 
 from decimal import Decimal
-from typing import Final
 
 from analytics.queries.population import Population
 from analytics.queries.prices import cost_of
-from analytics.times import NS_PER_SECOND
+from analytics.times import NS_PER_MINUTE
 from axonize.clickhouse import client as clickhouse
-
-NS_PER_MINUTE: Final = 60 * NS_PER_SECOND
 
 
 def gpu_costs(population: Population, column: str) -> dict[str, Decimal]:

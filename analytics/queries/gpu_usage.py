@@ -6,10 +6,9 @@ from typing import Any, Final
 
 from analytics.queries.gpu_readings import finite
 from analytics.queries.population import Population
+from analytics.times import NS_PER_HOUR
 from axonize.clickhouse import client as clickhouse
 from registry.models import ComputeResource
-
-NS_PER_HOUR: Final = 3600 * 10**9
 
 _COLUMNS: Final = """
 start_time, end_time, model_name,

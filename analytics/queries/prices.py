@@ -3,9 +3,7 @@
 from decimal import Decimal
 from typing import Final
 
-from analytics.times import NS_PER_SECOND
-
-NS_PER_HOUR: Final = 3600 * NS_PER_SECOND
+from analytics.times import NS_PER_HOUR
 
 
 def cost_of(resource_uuid: str, held_ns: str) -> str:

@@ -85,6 +85,13 @@ def query(
     return list(result.named_results())
 
 
+def server_now_ms() -> int:
+    """Return milliseconds since 1970 by ClickHouse's clock. Raises ClickHouseUnavailable, ClickHouseError."""
+    (row,) = query("SELECT toUnixTimestamp64Milli(now64(3)) AS now_ms")
+    now_ms: int = row["now_ms"]
+    return now_ms
+
+
 def command(
     sql: str, parameters: Mapping[str, object] | None = None, *, settings: Mapping[str, object] | None = None
 ) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from django.core.signing import BadSignature, Signer
+from django.http import QueryDict
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -82,6 +83,11 @@ class QueryParameters(serializers.Serializer[Any]):
 
     @classmethod
     def read(cls, request: Request) -> dict[str, Any]:
+        """Return what read_query() returns of the request's query."""
+        return cls.read_query(request.query_params)
+
+    @classmethod
+    def read_query(cls, query: QueryDict) -> dict[str, Any]:
         """Return the validated values by name, those of `attribute_prefix` as (key, value) pairs under `attributes`.
 
         An optional parameter that is absent and has no default is absent here too. Raises ValidationError naming
@@ -91,7 +97,7 @@ class QueryParameters(serializers.Serializer[Any]):
         values: dict[str, Any] = {}
         attributes: list[tuple[str, str]] = []
         errors: dict[str, list[ErrorDetail]] = {}
-        for name, given in request.query_params.lists():
+        for name, given in query.lists():
             if cls.has_attributes and name.startswith(cls.attribute_prefix):
                 attributes += [(name.removeprefix(cls.attribute_prefix), value) for value in given]
             elif name not in known:

@@ -42,7 +42,7 @@ UNFOLD: Final[dict[str, Any]] = {
     "SITE_TITLE": "Axonize",
     "SITE_HEADER": "Axonize",
     "SITE_SUBHEADER": "GPU registry",
-    "SITE_URL": reverse_lazy("docs"),
+    "SITE_URL": reverse_lazy("pages:overview"),
     "SITE_ICON": _icon,
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "STYLES": [_style],

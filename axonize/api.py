@@ -78,22 +78,27 @@ class PreconditionFailed(exceptions.APIException):
     default_detail = "Somebody changed this since you read it. Read it again, and send your change with its new ETag."
 
 
+def foreseen(error: Exception, *, reads: bool) -> exceptions.APIException | None:
+    """Return what an engine's failure is to who asks, None where it is none; `reads` tells that nothing was changed."""
+    match error:
+        case QueryTooLarge():
+            return TooLarge()
+        case ClickHouseUnavailable():
+            return ServiceUnavailable("ClickHouse")
+        case OperationalError(__cause__=psycopg.errors.QueryCanceled()) if reads:
+            return TooLarge()
+        case OperationalError() | InterfaceError() | KeysUnavailable():
+            return ServiceUnavailable("PostgreSQL")
+        case redis.exceptions.ConnectionError() | redis.exceptions.TimeoutError():
+            return ServiceUnavailable("Redis")
+    return None
+
+
 class ExceptionHandler(StandardizedExceptionHandler):
     """Turns engines' failures into 503 and 422, and what nobody foresaw into a 500 that says nothing of it."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
-        match exc:
-            case QueryTooLarge():
-                return TooLarge()
-            case ClickHouseUnavailable():
-                return ServiceUnavailable("ClickHouse")
-            case OperationalError(__cause__=psycopg.errors.QueryCanceled()) if self._reads():
-                return TooLarge()
-            case OperationalError() | InterfaceError() | KeysUnavailable():
-                return ServiceUnavailable("PostgreSQL")
-            case redis.exceptions.ConnectionError() | redis.exceptions.TimeoutError():
-                return ServiceUnavailable("Redis")
-        return super().convert_known_exceptions(exc)
+        return foreseen(exc, reads=self._reads()) or super().convert_known_exceptions(exc)
 
     def _reads(self) -> bool:
         """Whether a bound that was met is the asker's affair; a write that was cut off waited for another one."""

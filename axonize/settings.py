@@ -129,6 +129,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "corsheaders",
     "django_filters",
+    "django_htmx",
     "django_prometheus",
     "drf_spectacular",
     "drf_spectacular_sidecar",

@@ -20,10 +20,10 @@ handler500 = api.server_error
 docs = csp_update({"style-src": [UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as_view(url_name="schema"))
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="docs")),
+    path("", include("analytics.pages.urls")),
     path("favicon.ico", RedirectView.as_view(url=static("axonize/icon.svg"))),
     path("healthz", health.healthz),
-    path("readyz", health.readyz),
+    path("readyz", health.readyz, name="readiness"),
     path("metrics", metrics),
     path("admin/", admin.site.urls),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),

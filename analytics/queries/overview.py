@@ -21,10 +21,14 @@ class Bucket:
     """The traces that began in one stretch of time; percentiles in nanoseconds, None where there is no trace."""
 
     start_ns: int
-    count: int
-    p50_ns: float | None
-    p95_ns: float | None
-    p99_ns: float | None
+    count: int = 0
+    p50_ns: float | None = None
+    p95_ns: float | None = None
+    p99_ns: float | None = None
+    error_traces: int = 0
+    tokens_input: int = 0
+    tokens_output: int = 0
+    cost_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,19 @@ def overview(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter) -> Ov
 
 def _bucket(start_ns: int, row: Mapping[str, Any] | None) -> Bucket:
     if row is None:
-        return Bucket(start_ns, 0, None, None, None)
-    return Bucket(start_ns, row["traces"], *row["percentiles_ns"])
+        return Bucket(start_ns)
+    p50_ns, p95_ns, p99_ns = row["percentiles_ns"]
+    return Bucket(
+        start_ns,
+        row["traces"],
+        p50_ns,
+        p95_ns,
+        p99_ns,
+        error_traces=row["error_traces"],
+        tokens_input=row["total_tokens_input"],
+        tokens_output=row["total_tokens_output"],
+        cost_usd=row["total_cost_usd"] or Decimal(0),
+    )
 
 
 def _count_gpus(matching: Conditions) -> str:

@@ -15,6 +15,9 @@ urlpatterns = [
     path("overview/slowest", overview.slowest_part, name="overview_slowest"),
     path("traces", traces.traces_page, name="traces"),
     path("traces/<str:trace_id>", trace.trace_page, name="trace"),
+    path("traces/<str:trace_id>/waterfall", trace.waterfall_part, name="trace_waterfall"),
+    path("traces/<str:trace_id>/spans/<str:span_id>", trace.span_part, name="trace_span"),
+    path("traces/<str:trace_id>/otlp", trace.otlp_file, name="trace_otlp"),
     path("gpus", gpus.gpus_page, name="gpus"),
     # UUIDs are paths: a MIG slice of an older driver is called MIG-GPU-…/1/0.
     path("gpus/<path:resource_uuid>", gpu.gpu_page, name="gpu"),

@@ -73,13 +73,19 @@ export class Rows {
       made.remove();
       this.made.delete(row);
     }
+    // In the order in which they are seen, which is the one in which they are read aloud
+    let before = null;
     for (let place = first; place < last; place++) {
       const row = trace.shown[place];
-      if (this.made.has(row)) continue;
-      const made = this.#make(row);
-      made.style.transform = `translateY(${place * ROW_PX}px)`;
-      this.made.set(row, made);
-      this.space.append(made);
+      let made = this.made.get(row);
+      if (!made) {
+        made = this.#make(row);
+        made.style.transform = `translateY(${place * ROW_PX}px)`;
+        this.made.set(row, made);
+        if (before) before.after(made);
+        else this.space.prepend(made);
+      }
+      before = made;
     }
     if (this.made.has(this.active)) tree.setAttribute("aria-activedescendant", `row-${this.active}`);
     else tree.removeAttribute("aria-activedescendant");
@@ -201,7 +207,7 @@ export class Rows {
     if (trace.status[row] === "2") told.push("failed");
     told.push(lasting(trace.took[row]));
     if (trace.hasChildren(row)) told.push(`${lasting(trace.own[row])} of it itself`);
-    told.push(`after ${lasting(trace.begin[row])}`);
+    told.push(trace.begin[row] ? `after ${lasting(trace.begin[row])}` : "from the start");
     const model = trace.models[trace.model[row]];
     if (model) told.push(model);
     told.push(...this.#llm(row));

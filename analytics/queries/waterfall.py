@@ -22,7 +22,7 @@ _COLUMNS: Final = f"""
             ifNull(utilization = 0 AND memory_used = 0 AND temperature = 0 AND power = 0 AND clock = 0, false)
                 OR NOT isFinite(utilization),
             NULL,
-            utilization),
+            round(utilization, 1)),
         gpus.utilization, gpus.memory_used_gb, gpus.temperature_celsius, gpus.power_watts, gpus.clock_mhz
     ) AS utilizations
 """
@@ -30,9 +30,9 @@ _COLUMNS: Final = f"""
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU of the trace: the positions of the spans that held it, and of each its utilisation in percent if known.
+    """A GPU of the trace: the positions of the spans that held it, and of each its utilisation if it is known.
 
-    `texts` are as the API has them of the first of these spans, empty where it is one of more than MOST_GPUS.
+    That is percent, to a tenth. `texts` are as the API has them of the first of these spans, empty where it is one of more than MOST_GPUS.
     """
 
     resource_uuid: str

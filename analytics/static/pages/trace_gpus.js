@@ -32,12 +32,12 @@ export class Lanes {
   #lane(gpu, carried) {
     const element = text("div", "", "lane");
     const label = text("div", "", "lane-name");
-    const link = text("a", gpu.model || shortUuid(gpu.uuid));
+    const link = text("a", gpu.model.replace(/^NVIDIA /, "") || shortUuid(gpu.uuid));
     link.href = gpu.href + carried;
-    link.title = gpu.uuid;
+    label.title = [gpu.model, gpu.resource_type, gpu.uuid, gpu.node_id, gpu.user_label].filter(Boolean).join(" · ");
     label.append(link);
     if (gpu.resource_type) label.append(" ", text("span", gpu.resource_type, "badge"));
-    label.append(" ", text("span", [gpu.user_label, gpu.node_id, gpu.model ? shortUuid(gpu.uuid) : ""].filter(Boolean).join(" · "), "muted"));
+    label.append(" ", text("span", [gpu.model ? shortUuid(gpu.uuid) : "", gpu.node_id, gpu.user_label].filter(Boolean).join(" · "), "muted"));
     const track = text("div", "", "lane-track");
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");

@@ -83,11 +83,19 @@ export function drawMap(map, trace, scale, tones) {
   const pen = canvas.getContext("2d");
   pen.scale(devicePixelRatio, devicePixelRatio);
   const line = Math.max(1, Math.min(4, height / trace.count));
+  const draw = (row, high) => {
+    const y = (row / trace.count) * (height - high);
+    pen.fillRect((trace.begin[row] / scale.whole) * width, y, Math.max(1, (trace.took[row] / scale.whole) * width), high);
+  };
+  const failed = [];
   for (let row = 0; row < trace.count; row++) {
-    pen.fillStyle = trace.status[row] === "2" ? tones.error : tones.of(trace.service[row]);
-    const y = (row / trace.count) * (height - line);
-    pen.fillRect((trace.begin[row] / scale.whole) * width, y, Math.max(1, (trace.took[row] / scale.whole) * width), line);
+    pen.fillStyle = tones.of(trace.service[row]);
+    if (trace.status[row] === "2") failed.push(row);
+    else draw(row, line);
   }
+  // Last, and not too thin, so that they are seen among thousands
+  pen.fillStyle = tones.error;
+  for (const row of failed) draw(row, Math.max(line, Math.min(1.5, (height / failed.length) * 0.5)));
   markShown(map, scale);
 }
 

@@ -32,7 +32,8 @@ _COLUMNS: Final = f"""
 class Gpu:
     """A GPU of the trace: the positions of the spans that held it, and of each its utilisation if it is known.
 
-    That is percent, to a tenth. `texts` are as the API has them of the first of these spans, empty where it is one of more than MOST_GPUS.
+    That is percent, to a tenth. `texts` are as the API has them of the first of these spans, empty where it is one of
+    more than MOST_GPUS.
     """
 
     resource_uuid: str

@@ -105,7 +105,7 @@ function draw(page, trace) {
   rows.render();
 
   const asked = new URLSearchParams(location.search).get("span");
-  if (asked && !goTo(trace.rowOf(asked.toLowerCase()))) panel.open(/^[0-9a-f]{16}$/i.test(asked) ? asked : "0".repeat(15));
+  if (asked && !goTo(trace.rowOf(asked.toLowerCase()))) panel.open(/^\w+$/.test(asked) ? asked : "none"); // which says so
 }
 
 function tones() {

@@ -211,6 +211,16 @@ def test_a_span_is_shown_by_the_address_that_was_shared(open_window: OpenWindow)
 
 
 @pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize("span_id", ["f" * 16, "n/o"])
+def test_a_span_that_is_not_there_is_told_in_the_panel(span_id: str, open_window: OpenWindow) -> None:
+    page = opened(open_window(expected={404}).open(f"{PAGE}?span={span_id}"))
+    panel = page.get_by_role("complementary", name="Span")
+    expect(panel).to_contain_text("This trace has no such span.")
+    panel.get_by_role("button", name="Close").click()
+    expect(panel).to_be_hidden()
+
+
+@pytest.mark.usefixtures("stored")
 def test_attributes_are_filtered_unfolded_and_copied(open_window: OpenWindow) -> None:
     page = opened(open_window().open(f"{PAGE}?span={GENERATE.hex()}"))
     panel = page.get_by_role("complementary", name="Span")

@@ -110,7 +110,8 @@ def _problem(request: HttpRequest, viewer: Viewer | None, error: Exception) -> H
         "title": _TITLES.get(status, "This did not work"),
         "sentences": [] if wrong else [str(told.detail)],
         "wrong": {name: [each["message"] for each in errors] for name, errors in wrong.items()},
-        "without": f"{request.path}?{query.urlencode()}" if wrong else "",
+        # of the page that is open, also where a part of it tells
+        "without": f"?{query.urlencode()}" if wrong else "",
         "is_away": status == HTTPStatus.SERVICE_UNAVAILABLE,
         "viewer": viewer,
     }

@@ -24,9 +24,9 @@ function dataset(line, data) {
     borderWidth: isBar ? 0 : 1.5,
     pointRadius: (point) => (isAlone(line.values, point.dataIndex) ? 2 : 0),
     pointHitRadius: 0,
-    barThickness: "flex",
-    categoryPercentage: 1,
     barPercentage: 0.9,
+    categoryPercentage: 1,
+    minBarLength: 1,
     grouped: false,
     spanGaps: false,
   };

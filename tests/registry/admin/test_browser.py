@@ -3,22 +3,21 @@
 import csv
 import io
 import json
-import shutil
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connections
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from registry.models import ComputeResource, PhysicalGPU, Tenant
 from registry.sync import sync_registry
+from tests.browser import WINDOWS, OpenWindow, Window, scrolls_sideways
 from tests.otlp import SECOND_NS
 from tests.processes import wait_until
 from tests.registry.admin.conftest import new_card
@@ -27,39 +26,17 @@ from tests.registry.conftest import CARD, SLICE, See
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PASSWORD = "correct horse battery"  # noqa: S105  of a user who lives for one test
-LIGHT, DARK, PHONE = ("light", 1440, 900), ("dark", 1440, 900), ("dark", 390, 844)
-
-
-def executable(playwright: Playwright) -> str:
-    """Return the Chromium that Playwright installed, else the system's; without one the test is skipped."""
-    own = playwright.chromium.executable_path
-    found = own if Path(own).exists() else next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium: `apt-get install chromium` or `playwright install chromium` brings one")
-    return found
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    """Yield a Chromium. For one test, as the loop that Playwright runs meanwhile leaves no room for another one."""
-    with sync_playwright() as playwright:
-        # No sandbox: tests run as root in containers, where Chromium has none.
-        browser = playwright.chromium.launch(executable_path=executable(playwright), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @dataclass
 class Admin:
-    """A browser's window on the admin, and everything that it complained of."""
+    """A browser's window on the admin."""
 
-    page: Page
-    url: str
-    complaints: list[str] = field(default_factory=list)
+    window: Window
 
     def open(self, path: str = "") -> Page:
-        self.page.goto(f"{self.url}/admin/{path}")
-        return self.page
+        self.window.page.goto(f"{self.window.url}/admin/{path}")
+        return self.window.page
 
     def list(self, model: str, search: str = "") -> Page:
         page = self.open(f"registry/{model}/")
@@ -74,34 +51,20 @@ Open = Callable[..., Admin]
 
 
 @pytest.fixture
-def admin(browser: Browser, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Sign in by the form, in a window of a colour scheme and size; in the end nothing may have been complained of."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread, not ours
+def admin(open_window: OpenWindow) -> Open:
+    """Sign in by the form, in a window of a colour scheme and size."""
     User.objects.create_superuser("ops", password=PASSWORD)
-    opened: list[Admin] = []
 
-    def sign_in(scheme: Any = "light", width: int = 1440, height: int = 900) -> Admin:
-        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height})
-        page = context.new_page()
-        admin = Admin(page, live_server.url)
-        opened.append(admin)
-        # A violation of the Content-Security-Policy is an error on the console too.
-        page.on("console", lambda m: admin.complaints.append(m.text) if m.type in {"error", "warning"} else None)
-        page.on("pageerror", lambda error: admin.complaints.append(str(error)))
-        page.on("response", lambda r: admin.complaints.append(f"{r.status} {r.url}") if r.status >= 400 else None)
-        admin.open()
+    def sign_in(*look: Any) -> Admin:
+        admin = Admin(open_window(*look))
+        page = admin.open()
         page.fill("#id_username", "ops")
         page.fill("#id_password", PASSWORD)
         page.click("#login-form button[type=submit]")
         expect(page.locator("#content").get_by_role("heading", name="Hardware")).to_be_visible()
         return admin
 
-    yield sign_in
-    connections.close_all()  # those of that loop's context, which nobody else knows of
-    for admin in opened:
-        complaints = admin.complaints
-        admin.page.context.close()
-        assert complaints == []
+    return sign_in
 
 
 @pytest.fixture
@@ -218,9 +181,9 @@ def test_a_file_is_exported_changed_looked_at_and_imported(admin: Open, tenant: 
 
 
 @pytest.mark.usefixtures("traffic")
-@pytest.mark.parametrize("window", [LIGHT, DARK, PHONE], ids=["light", "dark", "phone"])
-def test_every_page_fits_its_window_and_complains_of_nothing(admin: Open, window: tuple[str, int, int]) -> None:
-    ops = admin(*window)
+@WINDOWS
+def test_every_page_fits_its_window_and_complains_of_nothing(admin: Open, look: tuple[str, int, int]) -> None:
+    ops = admin(*look)
     card, slice_ = PhysicalGPU.objects.get(), ComputeResource.objects.get(uuid=SLICE)
     card.set_model = "NVIDIA H200"
     card.save()
@@ -241,8 +204,8 @@ def test_every_page_fits_its_window_and_complains_of_nothing(admin: Open, window
         page = ops.open(path)
         page.wait_for_load_state("networkidle")
         is_dark = page.evaluate("document.documentElement.classList.contains('dark')")
-        assert is_dark == (window[0] == "dark"), path
-        assert page.evaluate("document.documentElement.scrollWidth") <= window[1], f"{path} scrolls sideways"
+        assert is_dark == (look[0] == "dark"), path
+        assert not scrolls_sideways(page), path
 
 
 def test_a_menu_opens_and_the_look_can_be_chosen(admin: Open) -> None:

@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Any, Final, Literal
 
 from analytics.buckets import Buckets
-from analytics.pages.links import OF_THE_LIST
 from analytics.times import MAX_NS, NS_PER_MS, NS_PER_SECOND, format_time
 
 Unit = Literal["ms", "count", "per_second", "percent", "usd", "gib", "watts", "celsius", "mhz"]
@@ -65,13 +64,12 @@ class Chart:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The table: of each bucket its edges, what makes the page's query choose it, and the values of the lines."""
-        leave = dict.fromkeys((*OF_THE_LIST, "range") if self.axis == "time" else OF_THE_LIST)
+        """The table: of each bucket its edges, the parameters that choose it, and the values of the lines."""
         return [
             {
                 "begin": self.edges[at],
                 "end": self.edges[at + 1],
-                "query": {**leave, **dict(zip(_FROM_TO[self.axis], bounds, strict=True))},
+                "chosen_by": bounds,
                 "values": [line.values[at] for line in self.lines],
             }
             for at, bounds in enumerate(self._bounds)

@@ -124,13 +124,10 @@ def list_part(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 def attributes_part(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Show what a field suggests: keys of attributes, or where the URL names a key, its values."""
     asked = _asked(request)
-    scope: dict[str, Any] = {
-        "tenant": viewer.tenant,
-        "start_ns": asked.window.start_ns,
-        "end_ns": asked.window.end_ns,
-        "span": asked.wanted.span,
-    }
-    options = attribute_values(**scope, key=asked.key) if asked.key else attribute_keys(**scope)
+    if asked.key:
+        options = attribute_values(tenant=viewer.tenant, wanted=asked.wanted, key=asked.key)
+    else:
+        options = attribute_keys(tenant=viewer.tenant, wanted=asked.wanted)
     return show(request, viewer, "traces_attributes.html", {"options": options})
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 from analytics.attributes import attribute_texts, json_text
-from analytics.queries.filters import SpanFilter, range_conditions, span_conditions
+from analytics.queries.filters import TimedFilter, range_conditions, span_conditions, trace_conditions
 from analytics.queries.resources import resource_texts
 from analytics.span_detail import ATTRIBUTES_BEGIN, attribute_columns
 from axonize.clickhouse.json_rows import query_json, value_of
@@ -16,67 +16,72 @@ MOST_KEYS: Final = 200
 MOST_VALUES: Final = 50
 MOST_CHARACTERS: Final = 200
 """Of a key and of a value: nobody types a longer one, and nobody chooses it from a list."""
-# How far a look goes: the newest spans, and of these as many as fit, for some carry whole conversations.
-_MOST_SPANS: Final = 2000
-_MOST_BYTES: Final = 4 * 1024 * 1024
-
-_TAIL: Final = "substring(detail, position(detail, {begin:String}))"
+# How far a look goes, however much there is: the newest spans within a day of the newest trace, of each kind a few, so
+# that the many leave room for the others; and of these as many as fit, for some carry whole conversations.
+_BOUNDS: Final = {"newest_spans": 10_000, "spans_of_a_kind": 20, "most_spans": 1_000, "most_bytes": 4 * 1024 * 1024}
 
 
-def attribute_keys(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter) -> list[str]:
-    """Return keys of the newest spans in [start_ns, end_ns) that satisfy `span`, its attributes apart, by name.
+def attribute_keys(*, tenant: str, wanted: TimedFilter) -> list[str]:
+    """Return keys that spans of the newest traces have which match, but for their attributes; by name.
 
     All that is returned, of values too, is found by attr.KEY=VALUE. A query, one more where spans came of resources
     that were not asked for lately. Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
-    found = _newest(tenant=tenant, start_ns=start_ns, end_ns=end_ns, span=span)
+    found = _newest(tenant=tenant, wanted=wanted)
     keys = Counter(key for attributes in found for key, value in attributes.items() if _is_short(key, _text(value)))
     return sorted(key for key, _ in keys.most_common(MOST_KEYS))
 
 
-def attribute_values(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter, key: str) -> list[str]:
+def attribute_values(*, tenant: str, wanted: TimedFilter, key: str) -> list[str]:
     """Return values that this attribute has there, the most frequent first, as attribute_keys() does."""
-    found = _newest(tenant=tenant, start_ns=start_ns, end_ns=end_ns, span=span)
+    found = _newest(tenant=tenant, wanted=wanted)
     texts = Counter(_text(attributes[key]) for attributes in found if key in attributes)
     return list(islice((text for text, _ in texts.most_common() if _is_short(text)), MOST_VALUES))
 
 
-def _newest(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter) -> Iterator[dict[str, Any]]:
-    """Yield the attributes of each span, and those of its resource."""
-    matching = range_conditions(start_ns, end_ns)
-    matching.extend(span_conditions(replace(span, attributes=()), tenant=tenant))
+def _newest(*, tenant: str, wanted: TimedFilter) -> Iterator[dict[str, Any]]:
+    """Yield the attributes of each span, and of each resource that sent any."""
+    anyhow = replace(wanted.span, attributes=())
+    traces = trace_conditions(replace(wanted, span=anyhow), tenant=tenant)
+    spans = range_conditions(wanted.start_ns, wanted.end_ns)
+    spans.extend(span_conditions(anyhow, tenant=tenant))
+    spans.add("start_time >= newest - INTERVAL 1 DAY AND start_time < newest + INTERVAL 1 DAY")
     rows = query_json(
         f"""
-        SELECT resource_hex, tail
+        WITH
+            (SELECT max(start_time) FROM trace_summaries WHERE {traces.where()}) AS newest,
+            some_of_each AS
+            (
+                SELECT start_time
+                FROM
+                (
+                    SELECT start_time, service_name, name
+                    FROM spans
+                    WHERE {spans.where()}
+                    ORDER BY start_time DESC
+                    LIMIT {{newest_spans:UInt64}}
+                )
+                LIMIT {{spans_of_a_kind:UInt64}} BY service_name, name
+                LIMIT {{most_spans:UInt64}}
+            )
+        SELECT resource_hex, text
         FROM
         (
             SELECT
-                resource_hex,
-                tail,
-                sum(length(tail)) OVER (ORDER BY start_time DESC ROWS UNBOUNDED PRECEDING) - length(tail) AS before
-            FROM
-            (
-                SELECT start_time, hex(resource_id) AS resource_hex, {_TAIL} AS tail
-                FROM spans
-                WHERE {matching.where()}
-                ORDER BY start_time DESC
-                LIMIT {{most_spans:UInt64}}
-            )
+                hex(resource_id) AS resource_hex,
+                substring(detail, position(detail, {{begin:String}})) AS text,
+                sum(length(text)) OVER (ORDER BY start_time DESC ROWS UNBOUNDED PRECEDING) - length(text) AS before
+            FROM spans
+            PREWHERE tenant = {{tenant:String}} AND start_time IN (SELECT start_time FROM some_of_each)
         )
         WHERE before < {{most_bytes:UInt64}}
         """,
-        {
-            **matching.parameters,
-            "tenant": tenant,
-            "begin": ATTRIBUTES_BEGIN,
-            "most_spans": _MOST_SPANS,
-            "most_bytes": _MOST_BYTES,
-        },
+        {**_BOUNDS, **traces.parameters, **spans.parameters, "tenant": tenant, "begin": ATTRIBUTES_BEGIN},
     ).columns()
-    if not rows["tail"]:
+    if not rows:
         return
     resources = resource_texts(tenant=tenant, resource_ids=rows["resource_hex"])
-    for text in (*resources.values(), *attribute_texts(attribute_columns(rows["tail"]))):
+    for text in (*resources.values(), *attribute_texts(attribute_columns(rows["text"]))):
         yield value_of(text)
 
 

@@ -8,7 +8,6 @@ from django.urls import reverse
 
 from analytics.buckets import Buckets, usual_width_seconds
 from analytics.pages.charts import Chart, Line, Tone, rates, time_edges
-from analytics.pages.first_span import first_span
 from analytics.pages.page import page, show
 from analytics.pages.viewer import Viewer
 from analytics.pages.window import ViewParameters, Window, window_of
@@ -49,7 +48,7 @@ def overview_page(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Show the frame, which asks for its parts, or what to do where no span ever came."""
     asked = _asked(request)
     offered = choices(tenant=viewer.tenant)
-    context = {"choices": offered, **first_span(request, offered)}
+    context = {"choices": offered, "is_new": not offered.name}
     return show(request, viewer, "overview.html", context, window=asked.window)
 
 

@@ -8,7 +8,6 @@ from django.urls import reverse
 from rest_framework.exceptions import ValidationError
 
 from analytics.pages.charts import Chart, Line
-from analytics.pages.first_span import first_span
 from analytics.pages.page import page, show
 from analytics.pages.viewer import Viewer
 from analytics.pages.window import RANGES, Window, WindowParameters, window_of
@@ -84,7 +83,7 @@ def traces_page(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     if asked.key and asked.value:
         return HttpResponseRedirect(_with_attribute(request, asked.key, asked.value))
     offered = choices(tenant=viewer.tenant)
-    context = {"asked": asked, "choices": offered, "statuses": STATUSES, **first_span(request, offered)}
+    context = {"asked": asked, "choices": offered, "statuses": STATUSES, "is_new": not offered.name}
     return show(request, viewer, "traces.html", context, window=asked.window)
 
 

@@ -83,7 +83,7 @@ function options(data, figure) {
         stacked: data.kind === "stacked",
         border: { display: false },
         grid: { color: colour("rule") },
-        ticks: { color: colour("muted"), maxTicksLimit: 5, callback: (value) => inUnit(value, data.unit) },
+        ticks: { color: colour("muted"), maxTicksLimit: 5, callback: (value) => inUnit(value, data.unit).replace(/(\.\d\d\d*?)0+$/, "$1") },
       },
     },
     plugins: {

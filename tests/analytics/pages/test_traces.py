@@ -255,6 +255,8 @@ def test_the_pager_tells_where_one_is_and_leads_on_and_back(read: Read) -> None:
     assert "10 of 12 traces, as of" in second
     assert '<a class="button" href="?range=1h&limit=5">Back to the newest</a>' in second
     page = read("/traces", **query)
+    third = re.findall(r'rel="next" href="([^"]*)"', second)
+    assert {link for link in re.findall(r'href="([^"]*)"', page + second) if "cursor=" in link} == set(third)
     assert "data-refresh" not in page, "a later page stays as it was"
     assert "data-refresh" in read("/traces", range="1h")
 
@@ -415,13 +417,14 @@ def test_a_flood_of_one_kind_leaves_room_for_suggestions_of_others(read: Read, i
 def test_staff_see_of_each_tenant_what_is_its_own(client: Client, read: Read, ingest: Ingest) -> None:
     Tenant.objects.create(slug="vision-lab", name="Vision lab")
     ingest(request(span("theirs", attributes={"plan": "theirs"})), tenant="vision-lab")
-    ingest(request(span("ours", attributes={"plan": "ours"})))
+    ingest(request(*(span("ours", attributes={"plan": "ours"}) for _ in range(2))))
     client.force_login(User.objects.create_user("ops", is_staff=True))
-    for tenant, own in (("vision-lab", "theirs"), ("default", "ours")):
+    for tenant, own, count in (("vision-lab", "theirs", 1), ("default", "ours", 2)):
         part = read("/traces/list", tenant=tenant)
-        assert re.findall(r'href="/traces/[0-9a-f]{32}\?tenant=([\w-]+)">(\w+)<', part) == [(tenant, own)]
+        links = re.findall(r'href="/traces/[0-9a-f]{32}\?tenant=([\w-]+)">(\w+)<', part)
+        assert links == [(tenant, own)] * count
         assert suggested(read, tenant=tenant, attribute_key="plan") == [own]
-        assert histogram(read("/traces/durations", tenant=tenant))["lines"][0]["values"] == [1]
+        assert histogram(read("/traces/durations", tenant=tenant))["lines"][0]["values"] == [count]
         assert f'<option value="{own}"></option>' in read("/traces", tenant=tenant)
 
 

@@ -109,7 +109,8 @@ def _problem(request: HttpRequest, viewer: Viewer | None, error: Exception) -> H
         "title": _TITLES.get(status, "This did not work"),
         "sentences": [] if wrong else [str(told.detail)],
         "wrong": wrong,
-        "without": f"{request.path}?{query.urlencode()}" if wrong else "",
+        # a part has it relative to the page that is open
+        "without": f"{'' if is_part(request) else request.path}?{query.urlencode()}" if wrong else "",
         "is_away": status == HTTPStatus.SERVICE_UNAVAILABLE,
         "viewer": viewer,
     }

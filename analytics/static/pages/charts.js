@@ -12,7 +12,7 @@ function colour(name) {
 }
 
 function dataset(line, data) {
-  const own = colour(line.tone === "error" ? "tone-error" : `tone-${line.tone}`);
+  const own = colour(`tone-${line.tone}`);
   const isBar = data.kind !== "lines";
   return {
     type: isBar ? "bar" : "line",
@@ -147,17 +147,17 @@ function listenForBrush(chart, figure, data) {
     const isClick = Math.abs(event.clientX - chart.$brush.begun) < 5;
     const [from, to] = brushed(chart);
     stop();
-    if (!isClick && to > from) open(data, data.edges[from], data.edges[to]);
+    if (!isClick && to > from) open(data, from, to);
   });
 }
 
-/** Open the page with the brushed range in its URL. */
+/** Open the page with the brushed buckets' range in its URL. */
 function open(data, from, to) {
   const url = new URL(location.href);
-  const text = (edge) => (data.axis === "time" ? new Date(edge).toISOString() : String(edge));
-  url.searchParams.set(data.brush[0], text(from));
-  url.searchParams.set(data.brush[1], text(to));
+  const chosen = [data.bounds[from][0], data.bounds[to - 1][1]];
+  data.brush.forEach((name, at) => (chosen[at] === null ? url.searchParams.delete(name) : url.searchParams.set(name, chosen[at])));
   url.searchParams.delete("cursor");
+  url.searchParams.delete("offset");
   if (data.axis === "time") url.searchParams.delete("range");
   location.assign(url);
 }

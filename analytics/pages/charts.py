@@ -1,4 +1,4 @@
-"""A chart as a page carries it: numbers by bucket for the browser to draw, and the same as a table."""
+"""A chart as a page carries it: numbers by bucket, for the browser to draw and to write as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Chart:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What charts.js draws; edges in milliseconds."""
+        """What charts.js draws, edges in milliseconds; `bounds` are what chooses each bucket, as `brush` names it."""
         per_ms = NS_PER_MS if self.axis == "time" else 1
         return {
             "kind": self.kind,
@@ -61,19 +61,6 @@ class Chart:
             "bounds": self._bounds,
             "lines": [{"name": line.name, "tone": line.tone, "values": line.values} for line in self.lines],
         }
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The table: of each bucket its edges, the parameters that choose it, and the values of the lines."""
-        return [
-            {
-                "begin": self.edges[at],
-                "end": self.edges[at + 1],
-                "chosen_by": bounds,
-                "values": [line.values[at] for line in self.lines],
-            }
-            for at, bounds in enumerate(self._bounds)
-        ]
 
     @property
     def _bounds(self) -> list[tuple[str, str | None]]:

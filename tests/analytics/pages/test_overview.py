@@ -81,7 +81,7 @@ def test_the_numbers_of_the_range_lead_to_the_traces_behind_them(read: Read) -> 
 
 
 @pytest.mark.usefixtures("traffic")
-def test_the_charts_have_a_value_for_each_bucket_and_a_table_says_the_same(read: Read) -> None:
+def test_the_charts_have_a_value_for_each_bucket(read: Read) -> None:
     part = read("/overview/numbers", range="1h")
     drawn = charts(part)
     assert set(drawn) == {"requests", "errors", "latency", "tokens", "cost"}
@@ -94,7 +94,6 @@ def test_the_charts_have_a_value_for_each_bucket_and_a_table_says_the_same(read:
     assert [value for value in drawn["errors"]["lines"][0]["values"] if value] == [100]
     assert sorted(value for value in drawn["latency"]["lines"][0]["values"] if value) == [100, 200, 300, 9000]
     assert {line["name"] for line in drawn["tokens"]["lines"]} == {"input", "output"}
-    assert '<td class="number">9 s</td>' in part
 
 
 @pytest.mark.usefixtures("traffic")
@@ -105,7 +104,7 @@ def test_models_services_and_the_slowest_requests_lead_to_their_traces(read: Rea
     assert 'href="/traces?range=3d&service_name=chat&status=error"' in services
 
     slowest = read("/overview/slowest", range="1h")
-    assert re.findall(r'href="/traces/[0-9a-f]{32}">(\w+)<', slowest) == ["slow", "failed", "other", "quick"]
+    assert re.findall(r'href="/traces/[0-9a-f]{32}\?range=1h">(\w+)<', slowest) == ["slow", "failed", "other", "quick"]
     assert "$" not in slowest.split("slow<")[0]
 
 

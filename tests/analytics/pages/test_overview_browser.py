@@ -105,6 +105,17 @@ def test_a_stretch_that_is_brushed_becomes_the_range_of_the_page(open_window: Op
 
 
 @pytest.mark.usefixtures("traffic")
+def test_a_chart_can_be_read_as_a_table_whose_rows_lead_to_their_part_of_the_range(open_window: OpenWindow) -> None:
+    page = open_window().open("/?range=1h")
+    page.locator("#requests summary").click()
+    rows = page.get_by_role("region", name="Requests, as a table").locator("tbody tr")
+    assert rows.count() in {120, 121}
+    assert sum(row.endswith("0.03/s") for row in rows.all_inner_texts()) in range(55, 60)
+    rows.filter(has_text="0.03/s").first.get_by_role("link").click()
+    expect(requests_of(page)).to_contain_text("1 in all")
+
+
+@pytest.mark.usefixtures("traffic")
 def test_what_comes_meanwhile_is_shown_without_a_click_and_what_was_open_stays(
     open_window: OpenWindow, ingest: Ingest
 ) -> None:

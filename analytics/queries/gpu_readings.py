@@ -1,14 +1,14 @@
 """What did each of these GPUs measure last? Its latest known readings."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 from axonize.clickhouse import client as clickhouse
 
 # argMax passes over nulls, so each is the latest that is known, of whatever moment that is.
-_SQL: Final = """
+_LATEST: Final = """
 SELECT
     tenant,
     resource_uuid,
@@ -20,9 +20,19 @@ SELECT
     argMaxMerge(power_watts) AS power,
     argMaxMerge(clock_mhz) AS clock
 FROM gpu_sightings
-WHERE tenant IN {tenants:Array(String)} AND resource_uuid IN {resource_uuids:Array(String)}
+WHERE {wanted}
 GROUP BY tenant, resource_uuid
 """
+_OF_KEYS: Final = _LATEST.replace(
+    "{wanted}", "tenant IN {tenants:Array(String)} AND resource_uuid IN {resource_uuids:Array(String)}"
+)
+_SINCE: Final = f"""
+{_LATEST.replace("{wanted}", "tenant = {tenant:String}")}
+HAVING reading_at_ns >= {{since_ns:Int64}}
+"""
+
+_SUMMED: Final = ("memory_used_gb", "memory_total_gb", "power_watts")
+_AVERAGED: Final = ("utilization", "temperature_celsius", "clock_mhz")
 
 # A tenant and the UUID of one of its resources.
 Key = tuple[str, str]
@@ -61,22 +71,58 @@ def latest_readings_of_tenants(keys: Collection[Key]) -> dict[Key, Readings]:
     if not keys:
         return {}
     tenants, uuids = ({key[part] for key in keys} for part in (0, 1))
-    rows = clickhouse.query(_SQL, {"tenants": sorted(tenants), "resource_uuids": sorted(uuids)})
-    return {
-        (row["tenant"], row["resource_uuid"]): Readings(
-            reading_at_ns=row["reading_at_ns"],
-            utilization=finite(row["utilization_percent"]),
-            memory_used_gb=finite(row["used_gb"]),
-            memory_total_gb=finite(row["total_gb"]),
-            temperature_celsius=finite(row["temperature"]),
-            power_watts=finite(row["power"]),
-            clock_mhz=finite(row["clock"]),
-        )
-        for row in rows
-        if (row["tenant"], row["resource_uuid"]) in keys
-    }
+    rows = clickhouse.query(_OF_KEYS, {"tenants": sorted(tenants), "resource_uuids": sorted(uuids)})
+    readings = {(row["tenant"], row["resource_uuid"]): _readings(row) for row in rows}
+    return {key: latest for key, latest in readings.items() if key in keys}
+
+
+def readings_since(*, tenant: str, since_ns: int) -> dict[str, Readings]:
+    """Return the readings by resource UUID of all that have one of this time or later. One query.
+
+    Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
+    """
+    rows = clickhouse.query(_SINCE, {"tenant": tenant, "since_ns": since_ns})
+    return {row["resource_uuid"]: _readings(row) for row in rows}
+
+
+def combined(measured: Iterable[tuple[Hashable, Readings]]) -> Readings:
+    """Make one of what several resources measure, as the API does of a card's slices (physical_gpu_metrics).
+
+    Memory and power are sums, the rest averages, over those that have a reading. Each comes with its instance; of those
+    in one, which share its memory and power, the one that has most counts.
+    """
+    found = list(measured)
+    moments = [each.reading_at_ns for _, each in found if each.reading_at_ns is not None]
+    sums = {name: _sum((at, getattr(each, name)) for at, each in found) for name in _SUMMED}
+    means = {name: _mean(getattr(each, name) for _, each in found) for name in _AVERAGED}
+    return Readings(reading_at_ns=max(moments, default=None), **sums, **means)
 
 
 def finite(reading: float | None) -> float | None:
     """Return None for NaN and infinity, which a sensor does not measure and JSON has no number for."""
     return reading if reading is not None and isfinite(reading) else None
+
+
+def _sum(values: Iterable[tuple[Hashable, float | None]]) -> float | None:
+    most: dict[Hashable, float] = {}
+    for instance, value in values:
+        if value is not None:
+            most[instance] = max(value, most.get(instance, value))
+    return sum(most.values()) if most else None
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _readings(row: Mapping[str, Any]) -> Readings:
+    return Readings(
+        reading_at_ns=row["reading_at_ns"],
+        utilization=finite(row["utilization_percent"]),
+        memory_used_gb=finite(row["used_gb"]),
+        memory_total_gb=finite(row["total_gb"]),
+        temperature_celsius=finite(row["temperature"]),
+        power_watts=finite(row["power"]),
+        clock_mhz=finite(row["clock"]),
+    )

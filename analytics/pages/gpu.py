@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.exceptions import NotFound
 
-from analytics.pages.bills import Bill, CardBill, billed
+from analytics.pages.bills import CardBill, bill_by_model, bills_of, period_of
 from analytics.pages.fleet_rows import gpu_row, is_stale, readings_of_card, state_of
 from analytics.pages.gpu_charts import gpu_charts, points_of
 from analytics.pages.gpu_holders import holders_of
@@ -18,9 +18,8 @@ from analytics.pages.window import Window, WindowParameters, window_of
 from analytics.params import Page
 from analytics.queries.contexts import contexts_within
 from analytics.queries.filters import TimedFilter
-from analytics.queries.fleet import IDLE_AFTER, idle_since
-from analytics.queries.gpus import Gpu, gpus_of
-from analytics.queries.held_time import held_time
+from analytics.queries.fleet import IDLE_AFTER, idle_since, open_holders
+from analytics.queries.gpus import gpus_of
 from analytics.queries.models import models
 from analytics.queries.traces import find_traces
 from registry.times import to_datetime
@@ -133,23 +132,25 @@ def bill_part(request: HttpRequest, viewer: Viewer, uuid: str, *, is_card: bool 
     window = _window(request)
     subject = Subject(viewer.tenant, uuid, is_card)
     gpus = gpus_of(tenant=viewer.tenant, resources=subject.resources)
-    start_ns, end_ns = billed(window)
-    bills = _bills(viewer.tenant, gpus, start_ns, end_ns)
-    context = {"subject": subject, "hours_ns": end_ns - start_ns}
+    period = period_of(window)
     if is_card:
         card = subject.card()
         price = card.cost_per_hour_usd if card else None
         admin_url = reverse("admin:registry_physicalgpu_change", args=[card.pk]) if card else None
-        bill = CardBill(end_ns - start_ns, price, [(gpu, bills[gpu.resource_uuid]) for gpu in gpus])
-        return show(request, viewer, "card_bill.html", {**context, "bill": bill, "admin_url": admin_url}, window=window)
+        bills = bills_of(viewer.tenant, gpus, period)
+        bill = CardBill(period.range_ns, price, [(gpu, bills[gpu.resource_uuid]) for gpu in gpus])
+        context = {"subject": subject, "bill": bill, "admin_url": admin_url}
+        return show(request, viewer, "card_bill.html", context, window=window)
     if not gpus:
         raise NotFound(NO_SUCH_GPU)
-    more = {
-        "gpu": gpus[0],
-        "bill": bills[uuid],
-        "admin_url": reverse("admin:registry_computeresource_change", args=[gpus[0].pk]),
+    (gpu,) = gpus
+    context = {
+        "subject": subject,
+        "gpu": gpu,
+        "bill": bill_by_model(viewer.tenant, gpu, period),
+        "admin_url": reverse("admin:registry_computeresource_change", args=[gpu.pk]),
     }
-    return show(request, viewer, "gpu_bill.html", {**context, **more}, window=window)
+    return show(request, viewer, "gpu_bill.html", context, window=window)
 
 
 @page
@@ -184,23 +185,14 @@ def siblings_part(request: HttpRequest, viewer: Viewer, uuid: str, *, is_card: b
         whole = Subject(viewer.tenant, card_uuid, is_card=True)
         resources = whole.resources.exclude(uuid=uuid) if card_uuid else resources.none()
     gpus = gpus_of(tenant=viewer.tenant, resources=resources)
-    bills = _bills(viewer.tenant, gpus, *billed(window))
+    bills = bills_of(viewer.tenant, gpus, period_of(window))
     since = idle_since()
-    rows = [gpu_row(gpu, bills[gpu.resource_uuid], since=since, depth=1) for gpu in gpus]
+    holders = open_holders(gpu.pk for gpu in gpus)
+    rows = [
+        gpu_row(gpu, bills[gpu.resource_uuid], since=since, holders=holders.get(gpu.pk, ()), depth=1) for gpu in gpus
+    ]
     return show(request, viewer, "gpu_siblings.html", {"subject": subject, "rows": rows}, window=window)
 
 
 def _window(request: HttpRequest) -> Window:
     return window_of(WindowParameters.read_query(request.GET))
-
-
-def _bills(tenant: str, gpus: list[Gpu], start_ns: int, end_ns: int) -> dict[str, Bill]:
-    """Return the bill of each by its UUID; of what is retired only the time that spans held it."""
-    uuids = [gpu.resource_uuid for gpu in gpus]
-    held = held_time(tenant=tenant, resource_uuids=uuids, start_ns=start_ns, end_ns=end_ns)
-    bills = {}
-    for gpu in gpus:
-        by_model = held.get(gpu.resource_uuid, {})
-        range_ns = end_ns - start_ns if gpu.retired_at is None else sum(by_model.values())
-        bills[gpu.resource_uuid] = Bill(range_ns, gpu.cost_per_hour_usd, by_model)
-    return bills

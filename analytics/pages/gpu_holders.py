@@ -7,6 +7,7 @@ from typing import Final
 
 from analytics.pages.window import Window
 from registry.models import ResourceContext
+from registry.models.resource_context import EndedBy
 from registry.times import to_nanoseconds
 
 _WIDTH: Final = 100.0
@@ -43,9 +44,10 @@ def holders_of(contexts: Iterable[ResourceContext], window: Window, now: datetim
 
 
 def _bars(context: ResourceContext, window: Window, now: datetime) -> Iterable[Bar]:
-    """Yield the bar until it was seen last, and one from then on where nobody knows better."""
+    """Yield the bar until the holder was seen last, and one from then on where it may have held it still."""
     begin, end = context.attached_at, context.detached_at or now
-    seen = end if context.detached_at else min(max(context.last_seen or end, begin), end)
+    is_certain = context.ended_by in {EndedBy.OPERATOR, EndedBy.SILENCE}
+    seen = end if is_certain else min(max(context.last_seen or end, begin), end)
     for since, until, is_seen in ((begin, seen, True), (seen, end, False)):
         left, right = _place(since, window), _place(until, window)
         if until > since or is_seen:

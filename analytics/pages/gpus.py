@@ -4,7 +4,7 @@ from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 
-from analytics.pages.bills import Bill, billed
+from analytics.pages.bills import bills_of, period_of
 from analytics.pages.fleet_filter import IN_FORM, asked_of, chips_of
 from analytics.pages.fleet_rows import node_rows
 from analytics.pages.page import page, show
@@ -12,7 +12,6 @@ from analytics.pages.viewer import Viewer
 from analytics.queries.fleet import IDLE_AFTER, STALE_AFTER, find_fleet, idle_since
 from analytics.queries.fleet_choices import fleet_choices
 from analytics.queries.fleet_sums import fleet_sums
-from analytics.queries.held_time import held_time
 
 # Of cards, and of slices on no known card: three or four nodes.
 UNITS_A_PAGE: Final = 32
@@ -46,15 +45,9 @@ def fleet_part(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Show a page of the fleet, node by node."""
     asked = asked_of(request.GET, viewer.tenant)
     found = find_fleet(asked.listed, limit=UNITS_A_PAGE, offset=asked.offset)
-    start_ns, end_ns = billed(asked.window)
+    period = period_of(asked.window)
     gpus = [gpu for unit in found.units for gpu in unit.gpus]
-    held = held_time(
-        tenant=viewer.tenant, resource_uuids=[gpu.resource_uuid for gpu in gpus], start_ns=start_ns, end_ns=end_ns
-    )
-    bills = {
-        gpu.resource_uuid: Bill(end_ns - start_ns, gpu.cost_per_hour_usd, held.get(gpu.resource_uuid, {}))
-        for gpu in gpus
-    }
+    bills = bills_of(viewer.tenant, gpus, period)
     last = asked.offset + len(found.units)
     context = {
         "nodes": node_rows(found, bills, since=idle_since()),

@@ -108,7 +108,7 @@ def find_fleet(fleet: Fleet, *, limit: int, offset: int) -> FleetPage:
         total=total,
         nodes={node.name: node for node in nodes},
         counts=_counts(fleet, nodes),
-        holders=_holders(by_pk),
+        holders=open_holders(by_pk),
     )
 
 
@@ -145,7 +145,7 @@ def _counts(fleet: Fleet, nodes: Iterable[Node]) -> dict[str, NodeCounts]:
     return {name: NodeCounts(*counts) for name, *counts in rows}
 
 
-def _holders(pks: Iterable[int]) -> dict[int, list[ResourceContext]]:
+def open_holders(pks: Iterable[int]) -> dict[int, list[ResourceContext]]:
     """Return who holds each resource now, the last who came first."""
     holders: dict[int, list[ResourceContext]] = defaultdict(list)
     for context in ResourceContext.objects.open().filter(resource__in=list(pks)).newest_first():

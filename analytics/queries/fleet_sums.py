@@ -8,7 +8,7 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, F, Q, Sum
 
 from analytics.queries.fleet import Fleet, is_idle
-from analytics.queries.gpu_readings import Readings, combined, readings_since
+from analytics.queries.gpu_readings import Readings, combined_since
 from registry.times import to_nanoseconds
 
 
@@ -51,10 +51,8 @@ def fleet_sums(fleet: Fleet, *, since: datetime) -> FleetSums:
         nodes=ArrayAgg("node_name", distinct=True, default=[]),
     )
     in_use = fleet.resources.order_by().exclude(is_idle(since)).values_list("uuid", "physical_id", "gi_id")
-    readings = readings_since(tenant=fleet.tenant, since_ns=to_nanoseconds(since))
-    measured = [
-        (uuid if gi_id is None else (card, gi_id), readings[uuid]) for uuid, card, gi_id in in_use if uuid in readings
-    ]
+    instances = {uuid: uuid if gi_id is None else (card, gi_id) for uuid, card, gi_id in in_use}
+    measured, readings = combined_since(tenant=fleet.tenant, since_ns=to_nanoseconds(since), instances=instances)
     return FleetSums(
         nodes=len({*of_resources["nodes"], *of_cards["nodes"]} - {""}),
         cards=of_cards["cards"],
@@ -63,6 +61,6 @@ def fleet_sums(fleet: Fleet, *, since: datetime) -> FleetSums:
         idle=of_resources["idle"],
         cost_per_hour_usd=(of_cards["prices"] or Decimal(0)) + (of_resources["own_prices"] or Decimal(0)),
         unpriced=of_resources["unpriced"],
-        measured=len(measured),
-        readings=combined(measured),
+        measured=measured,
+        readings=readings,
     )

@@ -5,7 +5,7 @@ anybody held it. What is written is in it a few seconds later.
 """
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from analytics.times import NS_PER_MINUTE
 from axonize.clickhouse import client as clickhouse
@@ -17,43 +17,59 @@ PART_OF_MINUTE: Final = f"""
     (least((minute + 1) * {NS_PER_MINUTE}, {{end_ns:Int64}}) - greatest(minute * {NS_PER_MINUTE}, {{start_ns:Int64}}))
     / {NS_PER_MINUTE}"""
 
-# By resource UUID, then by model, "" where a span names none: nanoseconds.
-HeldTime = dict[str, dict[str, int]]
+# Grouped, and not FINAL: that would merge what all resources had in these minutes before it looks for the wanted ones.
+_BY_FACET: Final = f"""
+    SELECT resource_uuid, facet, sum(last_held_ns * {PART_OF_MINUTE}) AS held
+    FROM
+    (
+        SELECT resource_uuid, facet, minute, argMax(held_ns, version) AS last_held_ns
+        FROM gpu_time
+        WHERE tenant = {{tenant:String}}
+            AND resource_uuid IN {{resource_uuids:Array(String)}}
+            AND {MINUTES_OF_RANGE}
+        GROUP BY resource_uuid, facet, minute
+    )
+    GROUP BY resource_uuid, facet
+"""
 
 
-def held_time(*, tenant: str, resource_uuids: Collection[str], start_ns: int, end_ns: int) -> HeldTime:
-    """Return for how long spans held these resources within [start_ns, end_ns), without those that nobody held.
+def held_time(*, tenant: str, resource_uuids: Collection[str], start_ns: int, end_ns: int) -> dict[str, int]:
+    """Return for how many nanoseconds of [start_ns, end_ns) spans held each of these, without those that nobody held.
 
     One query where any is asked for. Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
-    if not resource_uuids or start_ns >= end_ns:
-        return {}
-    rows = clickhouse.query(
+    rows = _ask(
+        f"SELECT resource_uuid, toInt64(round(sum(held))) AS held_ns FROM ({_BY_FACET}) GROUP BY resource_uuid",
+        *(tenant, resource_uuids, start_ns, end_ns),
+    )
+    return {row["resource_uuid"]: row["held_ns"] for row in rows if row["held_ns"]}
+
+
+def held_time_by_model(*, tenant: str, resource_uuid: str, start_ns: int, end_ns: int) -> dict[str, int]:
+    """Return for how many nanoseconds of [start_ns, end_ns) spans of each model held it, of those without one by "".
+
+    One query. Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
+    """
+    rows = _ask(
         f"""
-        SELECT resource_uuid, model_name, toInt64(round(sum(held))) AS held_ns
-        FROM
-        (
-            SELECT resource_uuid, facet, sum(held_ns * {PART_OF_MINUTE}) AS held
-            FROM gpu_time FINAL
-            WHERE tenant = {{tenant:String}}
-                AND resource_uuid IN {{resource_uuids:Array(String)}}
-                AND {MINUTES_OF_RANGE}
-            GROUP BY resource_uuid, facet
-        ) AS held_by_facet
+        SELECT model_name, toInt64(round(sum(held))) AS held_ns
+        FROM ({_BY_FACET}) AS held_by_facet
         LEFT JOIN
         (
             SELECT facet, any(model_name) AS model_name
             FROM span_facets
-            WHERE tenant = {{tenant:String}}
+            WHERE tenant = {{tenant:String}} AND hasAny(resource_uuids, {{resource_uuids:Array(String)}})
             GROUP BY facet
         ) AS facets USING facet
-        GROUP BY resource_uuid, model_name
-        HAVING held_ns > 0
-        ORDER BY resource_uuid, held_ns DESC, model_name
+        GROUP BY model_name
         """,
-        {"tenant": tenant, "resource_uuids": sorted(resource_uuids), "start_ns": start_ns, "end_ns": end_ns},
+        *(tenant, [resource_uuid], start_ns, end_ns),
     )
-    held: HeldTime = {}
-    for row in rows:
-        held.setdefault(row["resource_uuid"], {})[row["model_name"]] = row["held_ns"]
-    return held
+    return {row["model_name"]: row["held_ns"] for row in rows if row["held_ns"]}
+
+
+def _ask(sql: str, tenant: str, resource_uuids: Collection[str], start_ns: int, end_ns: int) -> list[dict[str, Any]]:
+    if not resource_uuids or start_ns >= end_ns:
+        return []
+    bounds = {"start_ns": start_ns, "end_ns": end_ns}
+    return clickhouse.query(sql, {"tenant": tenant, "resource_uuids": sorted(resource_uuids), **bounds})

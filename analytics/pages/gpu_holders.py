@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from analytics.pages.window import Window
-from registry.models import ResourceContext
-from registry.models.resource_context import EndedBy
+from registry.models import EndedBy, ResourceContext
 from registry.times import to_nanoseconds
 
 _WIDTH: Final = 100.0

@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from analytics.pages.formats import NOTHING
 from analytics.times import format_time
 from registry.mirror import mirror_registry
 from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext, Tenant
+from registry.times import to_nanoseconds
 from tests.analytics.pages.hardware import CARD, FULL, H100, ONE, SLICE, TWO, WHOLE, Held, held as held_by
 from tests.analytics.pages.tables import links_of, rows_of, text_of
 from tests.conftest import Ingest
@@ -226,11 +227,14 @@ def test_who_held_it_is_drawn_over_the_range_and_stands_in_a_table(resource: Com
 
 
 def test_who_holds_it_still_is_drawn_fainter_since_it_was_seen_last(resource: ComputeResource, part: Part) -> None:
-    ResourceContext.objects.create(resource=resource, user_label="cuda:0", attached_at=at(-9), last_seen=at(15))
-    page = part(f"/gpu/holders/{ONE}")
+    now = timezone.now()
+    since, seen = now - timedelta(minutes=30), now - timedelta(minutes=6)
+    ResourceContext.objects.create(resource=resource, user_label="cuda:0", attached_at=since, last_seen=seen)
+    end_ns = to_nanoseconds(now)
+    page = part(f"/gpu/holders/{ONE}", start=format_time(end_ns - HOUR_NS), end=format_time(end_ns))
 
-    assert bars(page) == [(0, 25, True), (25, 75, False)]
-    assert rows_of(page)[1][3].startswith("holds it still seen ")
+    assert bars(page) == [(50, 40, True), (90, 10, False)]
+    assert rows_of(page)[1][3] == "holds it still seen 6 minutes ago"
 
 
 def test_how_a_context_ended_is_told(held: Held, part: Part) -> None:

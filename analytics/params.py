@@ -185,13 +185,18 @@ class Page:
 
 
 def page_of(request: Request, parameters: Mapping[str, Any]) -> Page:
-    """Return the page that validated PageParameters ask for.
+    """Return the page that validated PageParameters ask for, of the list at the request's path: see page_at()."""
+    return page_at(request.path, parameters)
+
+
+def page_at(path: str, parameters: Mapping[str, Any]) -> Page:
+    """Return the page that validated PageParameters ask for, of the list at a path.
 
     A cursor is signed over the path and over every parameter but those of the page, defaults included: any other
     list, filter or order, and any text that this server did not give out, is a ValidationError on `cursor`.
     """
     filters = {name: value for name, value in parameters.items() if name not in PageParameters().fields}
-    binding = json.dumps([request.path, filters], sort_keys=True, default=str)
+    binding = json.dumps([path, filters], sort_keys=True, default=str)
     limit, text = parameters["limit"], parameters.get("cursor")
     if text is None:
         return Page(limit, parameters.get("offset", 0), None, binding)

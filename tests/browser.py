@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,12 @@ def open_window(browser: Browser, live_server: LiveServer, monkeypatch: pytest.M
         complaints = window.complaints
         window.page.context.close()
         assert complaints == []
+
+
+def meanwhile(work: Callable[..., object], *args: object) -> None:
+    """Do what needs an event loop of its own; in this thread Playwright's is running."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(work, *args).result()
 
 
 def barriers(page: Page) -> list[str]:

@@ -1,15 +1,17 @@
-"""A chart as a page carries it: numbers by bucket for the browser to draw, and the same as a table."""
+"""A chart as a page carries it: numbers by bucket, for the browser to draw and to write as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 from analytics.buckets import Buckets
-from analytics.times import NS_PER_MS, NS_PER_SECOND, format_time
+from analytics.times import MAX_NS, NS_PER_MS, NS_PER_SECOND, format_time
 
 Unit = Literal["ms", "count", "per_second", "percent", "usd", "gib", "watts", "celsius", "mhz"]
 Kind = Literal["lines", "bars", "stacked"]
-Tone = Literal["1", "2", "3", "4", "5", "6", "error"]
+Tone = Literal["1", "2", "3", "4", "5", "6", "error", "rest"]
 
 _FROM_TO: Final = {"time": ("start", "end"), "duration": ("min_duration_ms", "max_duration_ms")}
 
@@ -47,7 +49,7 @@ class Chart:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What charts.js draws; edges in milliseconds."""
+        """What charts.js draws, edges in milliseconds; `bounds` are what chooses each bucket, as `brush` names it."""
         per_ms = NS_PER_MS if self.axis == "time" else 1
         return {
             "kind": self.kind,
@@ -56,23 +58,30 @@ class Chart:
             "highest": self.highest,
             "edges": [edge / per_ms for edge in self.edges],
             "brush": _FROM_TO[self.axis],
+            "bounds": self._bounds,
             "lines": [{"name": line.name, "tone": line.tone, "values": line.values} for line in self.lines],
         }
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The table: of each bucket its edges, the query of the traces in it, and the values of the lines."""
-        names = _FROM_TO[self.axis]
-        texts = [format_time(int(edge)) if self.axis == "time" else f"{edge:.6f}" for edge in self.edges]
+    def _bounds(self) -> list[tuple[str, str | None]]:
+        """What chooses each bucket, as the parameters have it that a brush sets.
+
+        An end of time is excluded, as the bucket has it; a longest duration is included, so it is a nanosecond less,
+        and none where the bucket goes on beyond what can be asked for.
+        """
+        if self.axis == "time":
+            texts = [format_time(int(edge)) for edge in self.edges]
+            return list(pairwise(texts))
+        edges_ns = [Decimal(repr(edge)) * NS_PER_MS for edge in self.edges]
         return [
-            {
-                "begin": self.edges[at],
-                "end": self.edges[at + 1],
-                "query": dict(zip(names, texts[at : at + 2], strict=True)),
-                "values": [line.values[at] for line in self.lines],
-            }
-            for at in range(len(self.edges) - 1)
+            (_milliseconds(begin), _milliseconds(end - 1) if end <= MAX_NS else None)
+            for begin, end in pairwise(edges_ns)
         ]
+
+
+def _milliseconds(nanoseconds: Decimal) -> str:
+    text = f"{nanoseconds / NS_PER_MS:.6f}"
+    return text.rstrip("0").rstrip(".")
 
 
 def time_edges(buckets: Buckets) -> list[int]:

@@ -1,7 +1,7 @@
 """Numbers and times as people read them. charts.js writes the same units on its axes."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from analytics.times import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_SECOND
@@ -43,6 +43,14 @@ def share(part: float | None) -> str:
     if 0 < percent < 0.1:  # noqa: PLR2004  what one digit can show
         return "<0.1%"
     return f"{percent:.0f}%" if percent in {0, 100} else f"{percent:.1f}%"
+
+
+def rate(per_second: float) -> str:
+    """Return how many a second, a minute or an hour, whichever makes a number that one can imagine: 12/s, 3/h."""
+    for times, name in ((1, "s"), (60, "min")):
+        if per_second * times >= 0.1:  # noqa: PLR2004  six of the next unit
+            return f"{count(per_second * times)}/{name}"
+    return f"{count(per_second * 3600)}/h"
 
 
 def money(usd: Decimal | float | None) -> str:
@@ -97,8 +105,11 @@ def _long(seconds: int) -> str:
 
 
 def _figures(number: float) -> str:
-    """Return three figures, without zeros at the end of a fraction: 1.5, 37.2, 412."""
+    """Return three figures, without zeros at the end of a fraction: 1.5, 37.2, 412; of small ones two: 0.0034."""
     size = abs(number)
+    if 0 < size < 0.01:  # noqa: PLR2004  what two digits can't show
+        return f"{number:.{1 - Decimal(size).adjusted()}f}"
     digits = 0 if size >= 99.95 else 1 if size >= 9.995 else 2  # noqa: PLR2004  where rounding makes one figure more
-    text = f"{number:,.{digits}f}"
+    rounded = Decimal(number).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)  # as browsers round
+    text = f"{rounded:,.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -49,10 +48,7 @@ def overview_page(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     """Show the frame, which asks for its parts, or what to do where no span ever came."""
     asked = _asked(request)
     offered = choices(tenant=viewer.tenant)
-    otlp_url = (
-        f"http://{request.get_host().rpartition(':')[0] or request.get_host()}:{settings.OTLP_HTTP_PORT}/v1/traces"
-    )
-    context = {"choices": offered, "is_new": not offered.name, "otlp_url": otlp_url}
+    context = {"choices": offered, "is_new": not offered.name}
     return show(request, viewer, "overview.html", context, window=asked.window)
 
 

@@ -101,16 +101,16 @@ def _problem(request: HttpRequest, viewer: Viewer | None, error: Exception) -> H
     if told is None:
         raise error
     status = HTTPStatus(told.status_code)
-    details = told.get_full_details()
-    wrong: dict[str, Any] = dict(details) if isinstance(told, ValidationError) and isinstance(details, dict) else {}
+    wrong = _wrong(told)
     query = request.GET.copy()
     for name in wrong:
         query.pop(name, None)
     context = {
         "title": _TITLES.get(status, "This did not work"),
         "sentences": [] if wrong else [str(told.detail)],
-        "wrong": {name: [each["message"] for each in errors] for name, errors in wrong.items()},
-        "without": f"{request.path}?{query.urlencode()}" if wrong else "",
+        "wrong": wrong,
+        # a part has it relative to the page that is open
+        "without": f"{'' if is_part(request) else request.path}?{query.urlencode()}" if wrong else "",
         "is_away": status == HTTPStatus.SERVICE_UNAVAILABLE,
         "viewer": viewer,
     }
@@ -119,3 +119,11 @@ def _problem(request: HttpRequest, viewer: Viewer | None, error: Exception) -> H
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer
+
+
+def _wrong(error: APIException) -> dict[str, list[str]]:
+    """Return the sentences on each wrong parameter, by its name; empty for any other error."""
+    if not isinstance(error, ValidationError) or not isinstance(error.detail, dict):
+        return {}
+    lists = {name: told if isinstance(told, list) else [told] for name, told in error.detail.items()}
+    return {name: list(map(str, told)) for name, told in lists.items()}

@@ -14,6 +14,9 @@ urlpatterns = [
     path("overview/services", overview.services_part, name="overview_services"),
     path("overview/slowest", overview.slowest_part, name="overview_slowest"),
     path("traces", traces.traces_page, name="traces"),
+    path("traces/list", traces.list_part, name="traces_list"),
+    path("traces/durations", traces.durations_part, name="traces_durations"),
+    path("traces/attributes", traces.attributes_part, name="traces_attributes"),
     path("traces/<str:trace_id>", trace.trace_page, name="trace"),
     path("gpus", gpus.gpus_page, name="gpus"),
     # Parts stand beside, for a GPU may have any name. UUIDs are paths: a slice of an older driver is MIG-GPU-…/1/0.

@@ -1,9 +1,12 @@
 """How templates of the pages show numbers, times and shares."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django import template
+from django.conf import settings
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,6 +20,7 @@ register.filter("duration", formats.duration)
 register.filter("count", formats.count)
 register.filter("share", formats.share)
 register.filter("money", formats.money)
+register.filter("rate", formats.rate)
 register.filter("reading", formats.reading)
 register.filter("in_unit", formats.in_unit)
 register.filter("rfc3339", format_time)
@@ -51,6 +55,20 @@ def ago(value: int | datetime | None) -> str | SafeString:
 def field_time(value: int) -> str:
     """Return nanoseconds since 1970 as <input type="datetime-local"> takes it, in the viewer's zone."""
     return f"{timezone.localtime(formats.aware(value)):%Y-%m-%dT%H:%M:%S}"
+
+
+@register.simple_tag(takes_context=True)
+def otlp_url(context: Mapping[str, Any]) -> str:
+    """Return where SDKs send spans by HTTP, on the host that the page was asked of."""
+    host = urlsplit(f"//{context['request'].get_host()}").hostname or ""
+    scheme = "https" if settings.TLS_CERT_FILE else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.OTLP_HTTP_PORT}/v1/traces"
+
+
+@register.simple_tag
+def needs_key() -> bool:
+    """Tell whether who sends spans from this machine needs an API key."""
+    return bool(settings.REQUIRE_API_KEY)
 
 
 @register.simple_tag

@@ -12,7 +12,7 @@ function colour(name) {
 }
 
 function dataset(line, data) {
-  const own = colour(line.tone === "error" ? "tone-error" : `tone-${line.tone}`);
+  const own = colour(`tone-${line.tone}`);
   const isBar = data.kind !== "lines";
   return {
     type: isBar ? "bar" : "line",
@@ -83,7 +83,7 @@ function options(data, figure) {
         stacked: data.kind === "stacked",
         border: { display: false },
         grid: { color: colour("rule") },
-        ticks: { color: colour("muted"), maxTicksLimit: 5, callback: (value) => inUnit(value, data.unit) },
+        ticks: { color: colour("muted"), maxTicksLimit: 5, callback: (value) => inUnit(value, data.unit).replace(/(\.\d\d\d*?)0+$/, "$1") },
       },
     },
     plugins: {
@@ -147,19 +147,39 @@ function listenForBrush(chart, figure, data) {
     const isClick = Math.abs(event.clientX - chart.$brush.begun) < 5;
     const [from, to] = brushed(chart);
     stop();
-    if (!isClick && to > from) open(data, data.edges[from], data.edges[to]);
+    if (!isClick && to > from) location.assign(addressOf(data, from, to));
   });
 }
 
-/** Open the page with the brushed range in its URL. */
-function open(data, from, to) {
+/** Return the page's address with the range of these buckets, the last one not included. */
+function addressOf(data, from, to) {
   const url = new URL(location.href);
-  const text = (edge) => (data.axis === "time" ? new Date(edge).toISOString() : String(edge));
-  url.searchParams.set(data.brush[0], text(from));
-  url.searchParams.set(data.brush[1], text(to));
-  url.searchParams.delete("cursor");
-  if (data.axis === "time") url.searchParams.delete("range");
-  location.assign(url);
+  const chosen = [data.bounds[from][0], data.bounds[to - 1][1]];
+  data.brush.forEach((name, at) => (chosen[at] === null ? url.searchParams.delete(name) : url.searchParams.set(name, chosen[at])));
+  for (const name of ["cursor", "offset", ...(data.axis === "time" ? ["range"] : [])]) url.searchParams.delete(name);
+  return url;
+}
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+/** Write the same as a table, once somebody opens it: a row a bucket, whose first cell leads to what is in it. */
+function write(details, data, title) {
+  const names = data.lines.map((line) => element("th", { scope: "col", class: "number" }, line.name));
+  const rows = data.bounds.map((_, at) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, element("a", { href: addressOf(data, at, at + 1) }, edgeText(data, at, "long"))),
+      ...data.lines.map((line) => element("td", { class: "number" }, inUnit(line.values[at], data.unit))),
+    ),
+  );
+  const table = element("table", {}, element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "From"), ...names)), element("tbody", {}, ...rows));
+  details.append(element("div", { class: "scrolls", tabindex: "0", role: "region", "aria-label": `${title}, as a table` }, table));
 }
 
 function draw(figure) {
@@ -171,6 +191,8 @@ function draw(figure) {
   const datasets = data.lines.map((line) => dataset(line, data));
   const chart = new Chart(canvas, { data: { datasets }, options: options(data, figure), plugins: [brush] });
   listenForBrush(chart, figure, data);
+  const details = figure.querySelector("details[data-table]");
+  details?.addEventListener("toggle", () => write(details, data, figure.querySelector("h3").textContent), { once: true });
 }
 
 export function drawAll(root = document) {

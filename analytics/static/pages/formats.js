@@ -4,6 +4,7 @@ const nothing = "–";
 
 function figures(number) {
   const size = Math.abs(number);
+  if (size > 0 && size < 0.01) return number.toFixed(Math.min(1 - Math.floor(Math.log10(size)), 100));
   const digits = size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2;
   return number.toLocaleString("en-US", { maximumFractionDigits: digits });
 }

@@ -117,5 +117,5 @@ def chips_of(query: QueryDict) -> list[Chip]:
             rest = query.copy()
             for each in (name, *OF_THE_LIST):
                 rest.pop(each, None)
-            chips.append(Chip(name, label, str(value), f"?{rest.urlencode()}"))
+            chips.append(Chip(name, label, str(value), f"?{rest.urlencode()}", is_link=True))
     return chips

@@ -88,7 +88,7 @@ def test_the_head_tells_what_it_is_and_leads_to_its_card_node_traces_and_correct
     assert links["dgx-1"] == f"/gpus?{CARRIED}&node_id=dgx-1"
     assert links["Its traces"] == f"/traces?{CARRIED}&resource_uuid={ONE}"
     pk = ComputeResource.objects.get(uuid=ONE).pk
-    assert links["Correct it"] == f"/admin/registry/computeresource/{pk}/change/"
+    assert links["Correct it in the registry"] == f"/admin/registry/computeresource/{pk}/change/"
 
 
 @pytest.mark.usefixtures("hour")

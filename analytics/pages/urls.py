@@ -22,6 +22,21 @@ urlpatterns = [
     path("traces/<str:trace_id>/spans/<str:span_id>", trace.span_part, name="trace_span"),
     path("traces/<str:trace_id>/otlp", trace.otlp_file, name="trace_otlp"),
     path("gpus", gpus.gpus_page, name="gpus"),
-    # UUIDs are paths: a MIG slice of an older driver is called MIG-GPU-…/1/0.
+    # Parts stand beside, for a GPU may have any name. UUIDs are paths: a slice of an older driver is MIG-GPU-…/1/0.
+    path("fleet/numbers", gpus.numbers_part, name="gpus_numbers"),
+    path("fleet/list", gpus.fleet_part, name="gpus_fleet"),
     path("gpus/<path:resource_uuid>", gpu.gpu_page, name="gpu"),
+    path("physical-gpus/<path:uuid>", gpu.card_page, name="card"),
+    path("gpu/numbers/<path:uuid>", gpu.numbers_part, name="gpu_numbers"),
+    path("gpu/holders/<path:uuid>", gpu.holders_part, name="gpu_holders"),
+    path("gpu/bill/<path:uuid>", gpu.bill_part, name="gpu_bill"),
+    path("gpu/models/<path:uuid>", gpu.models_part, name="gpu_models"),
+    path("gpu/slowest/<path:uuid>", gpu.slowest_part, name="gpu_slowest"),
+    path("gpu/siblings/<path:uuid>", gpu.siblings_part, name="gpu_siblings"),
+    path("card/numbers/<path:uuid>", gpu.numbers_part, {"is_card": True}, name="card_numbers"),
+    path("card/holders/<path:uuid>", gpu.holders_part, {"is_card": True}, name="card_holders"),
+    path("card/bill/<path:uuid>", gpu.bill_part, {"is_card": True}, name="card_bill"),
+    path("card/models/<path:uuid>", gpu.models_part, {"is_card": True}, name="card_models"),
+    path("card/slowest/<path:uuid>", gpu.slowest_part, {"is_card": True}, name="card_slowest"),
+    path("card/siblings/<path:uuid>", gpu.siblings_part, {"is_card": True}, name="card_siblings"),
 ]

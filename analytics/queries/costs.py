@@ -6,9 +6,9 @@ each their part of it (ingest.gpu_time). What is written is in it a few seconds 
 
 from decimal import Decimal
 
+from analytics.queries.held_time import MINUTES_OF_RANGE, PART_OF_MINUTE
 from analytics.queries.population import Population
 from analytics.queries.prices import cost_of
-from analytics.times import NS_PER_MINUTE
 from axonize.clickhouse import client as clickhouse
 
 
@@ -27,13 +27,9 @@ def gpu_costs(population: Population, column: str) -> dict[str, Decimal]:
                 facet,
                 resource_uuid,
                 sum(held_ns) AS held_at_all,
-                sum(held_without_cost_ns * (
-                    least((minute + 1) * {NS_PER_MINUTE}, {{end_ns:Int64}})
-                    - greatest(minute * {NS_PER_MINUTE}, {{start_ns:Int64}})) / {NS_PER_MINUTE}) AS held
+                sum(held_without_cost_ns * {PART_OF_MINUTE}) AS held
             FROM gpu_time FINAL
-            WHERE tenant = {{tenant:String}}
-                AND minute >= intDiv({{start_ns:Int64}}, {NS_PER_MINUTE})
-                AND minute <= intDiv({{end_ns:Int64}} - 1, {NS_PER_MINUTE})
+            WHERE tenant = {{tenant:String}} AND {MINUTES_OF_RANGE}
             GROUP BY facet, resource_uuid
         ) AS held_by_facet
         INNER JOIN ({population.named_facets(column)}) AS facets USING facet

@@ -31,6 +31,9 @@ _COLUMNS: Final = (
     "retired_at",
     "first_seen",
     "last_seen",
+    "pk",
+    "gi_id",
+    "conflicts",
 )
 MAX_CONTEXTS: Final = 100
 # What the JSON of a card is made of.
@@ -39,7 +42,10 @@ _CARD: Final = ("physical__node", "physical__set_node", "physical__seen_node")
 
 @dataclass(frozen=True)
 class Gpu:
-    """A compute resource: the registry's word on it, and its latest known readings. Texts are "" where unknown."""
+    """A compute resource: the registry's word on it, and its latest known readings. Texts are "" where unknown.
+
+    `pk` is its row's in PostgreSQL; `conflicts` names the facts of which something else was seen than was set.
+    """
 
     resource_uuid: str
     physical_uuid: str
@@ -56,6 +62,9 @@ class Gpu:
     retired_at: datetime | None
     first_seen: datetime | None
     last_seen: datetime | None
+    pk: int
+    gi_id: int | None
+    conflicts: list[str]
     readings: Readings
 
 
@@ -90,13 +99,18 @@ def find_gpu(*, tenant: str, resource_uuid: str) -> GpuDetail | None:
     is_it_or_slice_of_its_card = Q(pk=resource.pk)
     if resource.physical is not None:
         is_it_or_slice_of_its_card |= Q(physical=resource.physical) & ~Q(uuid=resource.physical.uuid)
-    gpus = _with_readings(tenant, list(_rows(known.filter(is_it_or_slice_of_its_card).order_by(*GPU_ORDER))))
+    gpus = gpus_of(tenant=tenant, resources=known.filter(is_it_or_slice_of_its_card))
     return GpuDetail(
         **vars(next(gpu for gpu in gpus if gpu.resource_uuid == resource_uuid)),
         physical=resource.physical,
         contexts=list(resource.contexts.newest_first()[:MAX_CONTEXTS]),
         siblings=[gpu for gpu in gpus if gpu.resource_uuid != resource_uuid],
     )
+
+
+def gpus_of(*, tenant: str, resources: QuerySet[ComputeResource]) -> list[Gpu]:
+    """Return all of `resources`, which is described(), in GPU_ORDER. One statement and one ClickHouse query."""
+    return _with_readings(tenant, list(_rows(resources.order_by(*GPU_ORDER))))
 
 
 def _rows(resources: QuerySet[ComputeResource]) -> QuerySet[Any, dict[str, Any]]:
@@ -132,5 +146,8 @@ def _gpu(row: Mapping[str, Any], readings: Readings) -> Gpu:
         retired_at=row["retired_at"],
         first_seen=row["first_seen"],
         last_seen=row["last_seen"],
+        pk=row["pk"],
+        gi_id=row["gi_id"],
+        conflicts=row["conflicts"],
         readings=readings,
     )

@@ -138,9 +138,14 @@ def ask(client: Any, path: str) -> tuple[float, int, int, int]:
 
     from axonize.clickhouse.client import get_client  # noqa: PLC0415
 
-    clickhouse, queries = get_client(), []
+    clickhouse, queries = get_client(), list[str]()
     asks = clickhouse.query
-    clickhouse.query = lambda sql, *args, **kwargs: (queries.append(sql), asks(sql, *args, **kwargs))[1]  # type: ignore[method-assign]
+
+    def count(sql: str, *args: Any, **kwargs: Any) -> Any:
+        queries.append(sql)
+        return asks(sql, *args, **kwargs)
+
+    clickhouse.query = count  # type: ignore[method-assign]
     try:
         with CaptureQueriesContext(connection) as captured:
             before = time.perf_counter()

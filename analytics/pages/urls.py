@@ -8,6 +8,7 @@ app_name = "pages"
 
 urlpatterns = [
     path("", overview.overview_page, name="overview"),
+    path("arrived", overview.arrived_part, name="arrived"),
     path("overview/numbers", overview.numbers_part, name="overview_numbers"),
     path("overview/ttft", overview.ttft_part, name="overview_ttft"),
     path("overview/models", overview.models_part, name="overview_models"),

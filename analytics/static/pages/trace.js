@@ -11,6 +11,7 @@ import { Search } from "./trace_search.js";
 const TONES = 6;
 const MOST_SERVICES = 12;
 const MOST_NAMES = 3;
+const LEAST_SHARE = 0.005;
 
 const page = document.querySelector(".trace");
 if (page) start(page);
@@ -95,6 +96,7 @@ function draw(page, trace) {
   };
   scale.onChange(mark);
   new ResizeObserver(() => {
+    page.style.setProperty("--gutter", `${tree.offsetWidth - tree.clientWidth}px`); // its scroll bar, where that takes room
     drawMap(map, trace, scale, tones());
     mark();
     lanes.draw();
@@ -142,7 +144,10 @@ function tellPath(place, trace, goTo) {
   }
   const count = trace.pathOf.size;
   place.textContent = count === 1 ? "1 span" : `${count.toLocaleString("en-US")} spans`;
-  const longest = [...byName].sort(([, a], [, b]) => b.time - a.time).slice(0, MOST_NAMES);
+  const longest = [...byName]
+    .sort(([, a], [, b]) => b.time - a.time)
+    .filter(([, { time }], at) => !at || time >= LEAST_SHARE * trace.duration)
+    .slice(0, MOST_NAMES);
   longest.forEach(([name, { time, row }], at) => {
     const button = document.createElement("button");
     button.type = "button";

@@ -1,6 +1,6 @@
 # `make` explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos fuzz oracle bench-admin bench-ingest bench-mapping bench-query bench-trace soak check format lock clean
+.PHONY: help run demo test chaos fuzz oracle bench-admin bench-fleet bench-ingest bench-mapping bench-query bench-trace soak check format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -42,6 +42,9 @@ bench-trace: .venv/dev ## how fast a trace is answered, small, of 10,000 spans a
 
 bench-admin: .venv/dev ## how fast the admin's pages are with 10,000 cards; 2 minutes
 	@$(BIN)/python -m bench.admin $(ARGS)
+
+bench-fleet: .venv/dev ## how fast the pages of the GPUs are with 10,000 cards; 2 minutes
+	@$(BIN)/python -m bench.fleet $(ARGS)
 
 bench-mapping: .venv/embedded ## what one batch costs in ClickHouse, in half a minute
 	@cd $${TMPDIR:-/tmp} && PYTHONPATH=$(CURDIR) $(CURDIR)/$(BIN)/python -m bench.mapping $(ARGS)

@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics.pages.bills import Bill
-from analytics.queries.fleet import STALE_AFTER, FleetPage, NodeCounts, Unit
+from analytics.queries.fleet import IDLE_AFTER, STALE_AFTER, FleetPage, NodeCounts, Unit
 from analytics.queries.gpu_readings import Readings, combined
 from analytics.queries.gpus import Gpu
+from analytics.times import NS_PER_SECOND
 from registry.models import Node, PhysicalGPU, ResourceContext
 
 State = Literal["in use", "idle", "retired", "not seen"]
@@ -103,13 +104,18 @@ def is_stale(last_seen: datetime | None) -> bool:
     return last_seen is not None and last_seen < timezone.now() - STALE_AFTER
 
 
-def readings_of_card(gpus: Sequence[Gpu], card_uuid: str, *, since: datetime) -> Readings:
-    """Make one of what the resources of a card that are in use measure: its own readings, else its slices'."""
-    in_use = [gpu for gpu in gpus if state_of(gpu, since) == "in use"]
-    own = [gpu.readings for gpu in in_use if gpu.resource_uuid == card_uuid and gpu.readings.reading_at_ns is not None]
+def readings_of_card(gpus: Sequence[Gpu], card_uuid: str) -> Readings:
+    """Make one of what the resources of a card in service measured at its last: its own readings, else its slices'.
+
+    What slices measured within IDLE_AFTER before the latest is of one moment, as the admin's list has it.
+    """
+    read = [(gpu, gpu.readings.reading_at_ns or 0) for gpu in gpus if gpu.retired_at is None]
+    oldest_ns = max((at_ns for _, at_ns in read), default=0) - round(IDLE_AFTER.total_seconds()) * NS_PER_SECOND
+    of_moment = [gpu for gpu, at_ns in read if at_ns > max(oldest_ns, 0)]
+    own = [gpu.readings for gpu in of_moment if gpu.resource_uuid == card_uuid]
     if own:
         return own[0]
-    return combined((gpu.resource_uuid if gpu.gi_id is None else gpu.gi_id, gpu.readings) for gpu in in_use)
+    return combined((gpu.resource_uuid if gpu.gi_id is None else gpu.gi_id, gpu.readings) for gpu in of_moment)
 
 
 def _unit_rows(
@@ -137,7 +143,7 @@ def _card_row(card: PhysicalGPU, gpus: Sequence[Gpu], since: datetime) -> Row:
         model=card.model,
         state=next((state for state in states if state in found), "not seen"),
         is_stale=is_stale(card.last_seen),
-        readings=readings_of_card(gpus, card.uuid, since=since),
+        readings=readings_of_card(gpus, card.uuid),
         last_seen=card.last_seen,
         price=card.cost_per_hour_usd,
         conflicts=card.conflicts,

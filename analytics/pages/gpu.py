@@ -89,7 +89,7 @@ def numbers_part(request: HttpRequest, viewer: Viewer, uuid: str, *, is_card: bo
     states = {state_of(gpu, since) for gpu in gpus}
     if is_card:
         card = subject.card()
-        readings = readings_of_card(gpus, uuid, since=since)
+        readings = readings_of_card(gpus, uuid)
         total_gb = card.memory_total_gb if card else None
     elif gpus:
         readings, total_gb = gpus[0].readings, gpus[0].readings.memory_total_gb

@@ -13,8 +13,8 @@ from analytics.queries.fleet import IDLE_AFTER, STALE_AFTER, find_fleet, idle_si
 from analytics.queries.fleet_choices import fleet_choices
 from analytics.queries.fleet_sums import fleet_sums
 
-# Of cards, and of slices on no known card: three or four nodes.
-UNITS_A_PAGE: Final = 32
+# Of cards, and of slices on no known card: three nodes of eight cards.
+UNITS_A_PAGE: Final = 24
 
 
 @page

@@ -1,22 +1,17 @@
 """How fast the pages of the GPUs are with 10,000 cards, 40,000 slices and 100,000 contexts: `make bench-fleet`.
 
-The registry is bench.admin's, and ClickHouse has a latest reading and an hour of held time of each slice. Prints the
+The registry is bench.cards', and ClickHouse has a latest reading and an hour of held time of each slice. Prints the
 median time of each page and part, how many statements and how many queries it takes. They are asked for in this
 process, so neither the network nor a browser is measured.
 """
 
-import argparse
 import io
-import os
 import statistics
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from bench.admin import SLICES_A_CARD, fill
-from bench.chaos.ports import free_ports
+from bench.cards import SLICES_A_CARD, fill, run
 
 PAGES = {
     "the fleet's frame": "/gpus",
@@ -40,30 +35,6 @@ PAGES = {
     "its readings ": "/card/numbers/{card}",
     "its bill ": "/card/bill/{card}",
 }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cards", type=int, default=10_000)
-    parser.add_argument("--runs", type=int, default=5)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="axonize-") as folder:
-        Path(folder).chmod(0o711)  # run by root, PostgreSQL becomes another user
-        port = free_ports()["AXONIZE_CLICKHOUSE_PORT"]
-        os.environ |= {
-            "AXONIZE_DATA_DIR": folder,
-            "AXONIZE_CLICKHOUSE_PORT": str(port),
-            "ALLOWED_HOSTS": "testserver",
-            "AXONIZE_LOG_LEVEL": "ERROR",
-            "DJANGO_SETTINGS_MODULE": "axonize.settings",
-        }
-        import django  # noqa: PLC0415  the settings read the environment
-
-        from axonize.embedded import engines  # noqa: PLC0415
-
-        django.setup()
-        with engines.running(Path(folder), port):
-            measure(cards=options.cards, runs=options.runs)
 
 
 def measure(*, cards: int, runs: int) -> None:
@@ -153,4 +124,4 @@ def ask(client: Any, path: str) -> tuple[float, int, int, int]:
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, measure)

@@ -24,11 +24,10 @@ SUMMARY_COLUMNS: Final = (
 
 
 @dataclass(frozen=True)
-class TraceSummary:
+class TraceHead:
     """A trace. Times and durations in nanoseconds; texts and status as of its root, of the earliest span without one.
 
-    `gpu_time_ns` sums, over the resources, how long each was held by any span; `cost_usd` is None where nobody
-    knows any.
+    `cost_usd` is None where nobody knows any.
     """
 
     trace_id: str
@@ -42,7 +41,6 @@ class TraceSummary:
     error_count: int
     models: list[str]
     gpu_count: int
-    gpu_time_ns: int
     tokens_input: int
     tokens_output: int
     cost_usd: Decimal | None
@@ -50,6 +48,13 @@ class TraceSummary:
     @property
     def duration_ns(self) -> int:
         return self.end_ns - self.start_ns
+
+
+@dataclass(frozen=True)
+class TraceSummary(TraceHead):
+    """A trace as lists show it; `gpu_time_ns` sums, over the resources, how long each was held by any span."""
+
+    gpu_time_ns: int
 
 
 def summarize(

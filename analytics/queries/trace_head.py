@@ -1,38 +1,14 @@
 """What stands over this trace? Its summary without a look at its spans, whatever its size, as soon as it is written."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from analytics.queries.prices import added
+from analytics.queries.summaries import TraceHead
 from analytics.queries.trace_rows import GPU_COSTS
 from axonize.clickhouse import client as clickhouse
 
 _STATUSES: Final = ("unset", "ok", "error")
-
-
-@dataclass(frozen=True)
-class TraceHead:
-    """A trace, as analytics.queries.summaries.TraceSummary has it. Times in nanoseconds."""
-
-    trace_id: str
-    start_ns: int
-    end_ns: int
-    service_name: str
-    environment: str
-    root_span_name: str
-    status: str
-    span_count: int
-    error_count: int
-    models: list[str]
-    gpu_count: int
-    tokens_input: int
-    tokens_output: int
-    cost_usd: Decimal | None
-
-    @property
-    def duration_ns(self) -> int:
-        return self.end_ns - self.start_ns
 
 
 def trace_head(*, tenant: str, trace_id: str) -> TraceHead | None:

@@ -138,9 +138,15 @@ def ask(client: Any, path: str) -> tuple[float, int, int, int]:
 
     from axonize.clickhouse.client import get_client  # noqa: PLC0415
 
-    clickhouse, queries = get_client(), []
+    clickhouse = get_client()
     asks = clickhouse.query
-    clickhouse.query = lambda sql, *args, **kwargs: (queries.append(sql), asks(sql, *args, **kwargs))[1]  # type: ignore[method-assign]
+    queries: list[str] = []
+
+    def query(sql: str, *args: Any, **kwargs: Any) -> Any:
+        queries.append(sql)
+        return asks(sql, *args, **kwargs)
+
+    clickhouse.query = query  # type: ignore[method-assign]
     try:
         with CaptureQueriesContext(connection) as captured:
             before = time.perf_counter()

@@ -7,12 +7,11 @@ from analytics.attributes import EMPTY, attribute_texts, decode_key_values, json
 from analytics.gpu_json import Words, gpu_texts
 from analytics.span_rows import CANONICAL, CANONICAL_COLUMNS
 from analytics.times import format_time, milliseconds
-from analytics.tree import Places
+from analytics.tree import NO_PARENT, Places
 from axonize.clickhouse.json_rows import bytes_of, value_of
 
 Columns = Mapping[str, Sequence[bytes]]
 
-NO_PARENT: Final = b'"' + b"0" * 16 + b'"'
 _ALL: Final[frozenset[bytes]] = frozenset()
 _EMPTY_TEXT: Final = frozenset({b'""'})
 _UNSET: Final = {

@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+NO_PARENT: Final = b'"' + b"0" * 16 + b'"'
+"""The JSON text of the parent's id of a span that has none."""
 
 
 @dataclass
@@ -25,11 +29,15 @@ class Places:
 
 @dataclass(frozen=True)
 class Tree:
-    """Spans by their position in the sequence that was arranged; `order` walks it depth first, parents first."""
+    """Spans by their position in the sequence that was arranged; `order` walks it depth first, parents first.
+
+    `parents` has the position of each one's parent, None of a root.
+    """
 
     depth: list[int]
     self_time_ns: list[int]
     order: list[int]
+    parents: list[int | None]
 
 
 def arrange(places: Places) -> Tree:
@@ -47,7 +55,7 @@ def arrange(places: Places) -> Tree:
         _cut_circles(parents, by_time)
         children = _children(parents, by_time)
         depth, order = _walk(parents, children, by_time)
-    return Tree(depth, _self_time_ns(places, children), order)
+    return Tree(depth, _self_time_ns(places, children), order, parents)
 
 
 def nested(tree: Tree, members: Sequence[bytes]) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from bench.admin import SLICES_A_CARD, fill
 from bench.chaos.ports import free_ports
@@ -139,24 +140,16 @@ def ask(client: Any, path: str) -> tuple[float, int, int, int]:
     from axonize.clickhouse.client import get_client  # noqa: PLC0415
 
     clickhouse = get_client()
-    asks = clickhouse.query
-    queries: list[str] = []
-
-    def query(sql: str, *args: Any, **kwargs: Any) -> Any:
-        queries.append(sql)
-        return asks(sql, *args, **kwargs)
-
-    clickhouse.query = query  # type: ignore[method-assign]
-    try:
-        with CaptureQueriesContext(connection) as captured:
-            before = time.perf_counter()
-            answer = client.get(path)
-            seconds = time.perf_counter() - before
-    finally:
-        clickhouse.query = asks  # type: ignore[method-assign]
+    with (
+        CaptureQueriesContext(connection) as captured,
+        mock.patch.object(clickhouse, "query", side_effect=clickhouse.query) as asked,
+    ):
+        before = time.perf_counter()
+        answer = client.get(path)
+        seconds = time.perf_counter() - before
     if answer.status_code != 200:
         raise RuntimeError(f"{path} answers {answer.status_code}.")
-    return seconds, len(captured), len(queries), len(answer.content)
+    return seconds, len(captured), asked.call_count, len(answer.content)
 
 
 if __name__ == "__main__":

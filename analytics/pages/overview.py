@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django_htmx.http import HttpResponseClientRefresh
 
 from analytics.buckets import Buckets, usual_width_seconds
 from analytics.pages.charts import Chart, Line, Tone, rates, time_edges
@@ -50,6 +51,12 @@ def overview_page(request: HttpRequest, viewer: Viewer) -> HttpResponse:
     offered = choices(tenant=viewer.tenant)
     context = {"choices": offered, "is_new": not offered.name}
     return show(request, viewer, "overview.html", context, window=asked.window)
+
+
+@page
+def arrived_part(_request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    """Have the page, whichever it is, asked again once a span has come; nothing until then."""
+    return HttpResponseClientRefresh() if choices(tenant=viewer.tenant).name else HttpResponse(status=204)
 
 
 @page

@@ -8,6 +8,7 @@ app_name = "pages"
 
 urlpatterns = [
     path("", overview.overview_page, name="overview"),
+    path("arrived", overview.arrived_part, name="arrived"),
     path("overview/numbers", overview.numbers_part, name="overview_numbers"),
     path("overview/ttft", overview.ttft_part, name="overview_ttft"),
     path("overview/models", overview.models_part, name="overview_models"),
@@ -18,6 +19,9 @@ urlpatterns = [
     path("traces/durations", traces.durations_part, name="traces_durations"),
     path("traces/attributes", traces.attributes_part, name="traces_attributes"),
     path("traces/<str:trace_id>", trace.trace_page, name="trace"),
+    path("traces/<str:trace_id>/waterfall", trace.waterfall_part, name="trace_waterfall"),
+    path("traces/<str:trace_id>/spans/<str:span_id>", trace.span_part, name="trace_span"),
+    path("traces/<str:trace_id>/otlp", trace.otlp_file, name="trace_otlp"),
     path("gpus", gpus.gpus_page, name="gpus"),
     # Parts stand beside, for a GPU may have any name. UUIDs are paths: a slice of an older driver is MIG-GPU-…/1/0.
     path("fleet/numbers", gpus.numbers_part, name="gpus_numbers"),

@@ -62,8 +62,28 @@ def resource_texts(*, tenant: str, resource_ids: Iterable[bytes]) -> dict[bytes,
     return found
 
 
+def resource_columns(*, tenant: str, resource_ids: Iterable[bytes]) -> dict[bytes, dict[str, bytes]]:
+    """Return ATTRIBUTE_COLUMNS of each resource, JSON texts, by its id. A query for each RESOURCES_PER_QUERY.
+
+    Raises QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
+    """
+    wanted = sorted(set(resource_ids))
+    found = {}
+    for begin in range(0, len(wanted), RESOURCES_PER_QUERY):
+        columns = _columns(tenant, wanted[begin : begin + RESOURCES_PER_QUERY])
+        ids = columns.pop("id")
+        for resource_id, values in zip(ids, zip(*columns.values(), strict=True), strict=True):
+            found[resource_id] = dict(zip(columns, values, strict=True))
+    return found
+
+
 def _read(tenant: str, resource_ids: Sequence[bytes]) -> dict[bytes, bytes]:
-    rows = query_json(
+    columns = _columns(tenant, resource_ids)
+    return dict(zip(columns["id"], attribute_texts(columns), strict=True))
+
+
+def _columns(tenant: str, resource_ids: Sequence[bytes]) -> dict[str, list[bytes]]:
+    return query_json(
         f"""
         SELECT hex(resource_id) AS id, {", ".join(ATTRIBUTE_COLUMNS)}
         FROM resources
@@ -74,4 +94,3 @@ def _read(tenant: str, resource_ids: Sequence[bytes]) -> dict[bytes, bytes]:
         {"tenant": tenant, "resource_ids": [one.decode().strip('"') for one in resource_ids]},
         settings={"max_result_bytes": MAX_ANSWER_BYTES},
     ).columns()
-    return dict(zip(rows["id"], attribute_texts(rows), strict=True))

@@ -7,16 +7,8 @@ from typing import Final
 
 from analytics.params import Page
 from analytics.queries.conditions import Conditions
-from analytics.queries.spans import (
-    PLACE_COLUMNS,
-    PLACE_ORDER,
-    SpanKey,
-    keys_of,
-    places_of,
-    read_trace,
-    spans_by_key,
-    text_of,
-)
+from analytics.queries.spans import SpanKey, keys_of, spans_by_key, text_of
+from analytics.queries.trace_rows import PLACE_COLUMNS, PLACE_ORDER, places_of, read_trace
 from analytics.tree import arrange
 
 _ORDER: Final = ", ".join(PLACE_ORDER)

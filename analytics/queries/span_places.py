@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from analytics.queries.spans import MAX_SPANS, PLACE_COLUMNS, SpanKey, keys_of, places_of, text_of
+from analytics.queries.spans import SpanKey, keys_of, text_of
+from analytics.queries.trace_rows import MAX_SPANS, PLACE_COLUMNS, places_of
 from analytics.tree import Places, arrange
 from axonize.clickhouse.errors import QueryTooLarge
 from axonize.clickhouse.json_rows import query_json

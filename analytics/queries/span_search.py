@@ -10,7 +10,8 @@ from analytics.queries.conditions import Conditions
 from analytics.queries.filters import TimedFilter, own_conditions, span_conditions
 from analytics.queries.span_page import SpanInTree, SpanPage
 from analytics.queries.span_places import Asked, standings
-from analytics.queries.spans import PLACE_COLUMNS, PLACE_ORDER, SpanKey, keys_of, spans_by_key, text_of
+from analytics.queries.spans import SpanKey, keys_of, spans_by_key, text_of
+from analytics.queries.trace_rows import PLACE_COLUMNS, PLACE_ORDER
 from axonize.clickhouse import client as clickhouse
 from axonize.clickhouse.json_rows import query_json
 

@@ -8,8 +8,7 @@ from typing import Final
 
 from analytics.gpu_json import resource_uuids
 from analytics.queries.prices import added
-from analytics.span_json import NO_PARENT
-from analytics.tree import Places
+from analytics.tree import NO_PARENT, Places
 
 SUMMARY_COLUMNS: Final = (
     "status",

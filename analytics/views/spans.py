@@ -13,7 +13,7 @@ from analytics.attributes import json_text
 from analytics.params import ATTRIBUTES_PARAMETER, MillisecondsField, Page, PageParameters, TextField, page_of
 from analytics.queries.span_page import SpanMatch, SpanPage, span_page
 from analytics.queries.span_search import ORDERS, find_spans
-from analytics.queries.spans import MAX_SPANS, TooManySpans
+from analytics.queries.trace_rows import MAX_SPANS, TooManySpans
 from analytics.serializers import STATUSES, FoundSpanPageSerializer, SpanPageSerializer
 from analytics.span_json import flat_span
 from analytics.tenancy import tenant_of

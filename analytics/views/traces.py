@@ -20,7 +20,8 @@ from analytics.params import (
     TextField,
     page_of,
 )
-from analytics.queries.spans import TooManySpans, whole_trace
+from analytics.queries.spans import whole_trace
+from analytics.queries.trace_rows import TooManySpans
 from analytics.queries.traces import ORDERS, find_traces
 from analytics.serializers import (
     STATUSES,

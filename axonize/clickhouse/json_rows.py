@@ -45,6 +45,11 @@ class JsonRows:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def column(self, name: str) -> list[bytes]:
+        """Return the values of one column of all rows."""
+        at = self.names.index(name)
+        return [row.split(_VALUE_END, at + 1)[at] for row in self.rows]
+
     def columns(self, begin: int = 0, end: int | None = None) -> dict[str, list[bytes]]:
         """Return the values of rows `begin` to before `end`, by column name."""
         values = _VALUE_END.join(self.rows[begin:end]).split(_VALUE_END) if self.rows[begin:end] else []

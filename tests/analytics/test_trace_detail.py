@@ -13,7 +13,7 @@ from django.test import Client
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from analytics.queries import spans as span_queries
+from analytics.queries import trace_rows
 from analytics.span_rows import CANONICAL
 from analytics.times import format_time
 from analytics.views import spans as span_views, traces as trace_views
@@ -444,7 +444,7 @@ def test_a_trace_beyond_the_bound_of_spans_is_a_422_that_says_so(
     ingest: Ingest, get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ingest(request(*(span(trace_id=TRACE) for _ in range(3))))
-    monkeypatch.setattr(span_queries, "MAX_SPANS", 2)
+    monkeypatch.setattr(trace_rows, "MAX_SPANS", 2)
     for path in (PATH, f"{PATH}/spans"):
         answer = get(path, status=422)
         assert answer["type"] == "client_error"
@@ -456,7 +456,7 @@ def test_a_trace_beyond_the_bound_of_bytes_is_a_422_and_still_there_page_by_page
     ingest: Ingest, get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ingest(request(*(span(trace_id=TRACE, attributes={"long": "x" * 100_000}) for _ in range(50))))
-    monkeypatch.setattr(span_queries, "MAX_ANSWER_BYTES", 2_000_000)
+    monkeypatch.setattr(trace_rows, "MAX_ANSWER_BYTES", 2_000_000)
     (error,) = get(PATH, status=422)["errors"]
     assert error["detail"] == trace_views.TOO_LARGE
     assert len(get(f"{PATH}/spans", limit=5)["spans"]) == 5

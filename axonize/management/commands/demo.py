@@ -134,6 +134,4 @@ class Command(BaseCommand):
         if tally.lost or tally.refused:
             reason = tally.reason or "more spans than a pod's queue holds, lower --rate"
             raise CommandError(f"{sent}, {tally.refused:,} refused, {tally.lost:,} lost. Last reason: {reason}.")
-        self.stdout.write(
-            self.style.SUCCESS(f"{sent}. Look at {scheme}://{host}:{settings.WEB_PORT}/api/v1/traces and /api/v1/gpus.")
-        )
+        self.stdout.write(self.style.SUCCESS(f"{sent}. Look at {scheme}://{host}:{settings.WEB_PORT}/"))

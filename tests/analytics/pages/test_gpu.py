@@ -12,8 +12,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from analytics.pages.bills import period_of
 from analytics.pages.formats import NOTHING
-from analytics.times import format_time
+from analytics.pages.window import Window
+from analytics.times import NS_PER_MINUTE, format_time
 from registry.mirror import mirror_registry
 from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext, Tenant
 from registry.times import to_nanoseconds
@@ -328,6 +330,15 @@ def test_a_slice_that_is_retired_costs_only_what_it_was_held(part: Part) -> None
         ["What of the card is no slice's", "$2.32"],
         ["Total", "$4.00"],
     ]
+
+
+def test_of_the_present_minute_all_that_was_held_counts() -> None:
+    now_ns = time.time_ns()
+    on = period_of(Window(now_ns - HOUR_NS, now_ns, "1h"))
+    past = period_of(Window(HOUR + 1, HOUR + SECOND_NS + 1, ""))
+
+    assert (on.held_until_ns % NS_PER_MINUTE, on.held_until_ns >= now_ns) == (0, True)
+    assert (on.range_ns, past.held_until_ns) == (HOUR_NS, HOUR + SECOND_NS + 1)
 
 
 def test_a_time_to_come_is_not_billed(held: Held, part: Part) -> None:

@@ -185,17 +185,17 @@ def test_now_is_told_by_tiles(held: Held, part: Part) -> None:
 def test_of_a_card_the_last_moment_of_its_slices_is_told(held: Held, part: Part) -> None:
     now_ns = time.time_ns()
     held(now_ns - 3600 * SECOND_NS, 1, ON_TWO)
-    held(now_ns - 900 * SECOND_NS, 1, ON_ONE)
+    held(now_ns - 930 * SECOND_NS, 1, ON_ONE)
 
     text = text_of(part(f"/card/numbers/{CARD}"))
-    assert "State idle no span for 5 min, last 14 minutes ago Utilisation 40% read 14 minutes ago" in text
+    assert "State idle no span for 5 min, last 15 minutes ago Utilisation 40% read 15 minutes ago" in text
     assert "Memory used 30 GiB" in text
 
 
 def test_what_ran_no_span_for_long_is_idle(held: Held, part: Part) -> None:
-    held(time.time_ns() - 900 * SECOND_NS, 1, ON_ONE)
+    held(time.time_ns() - 930 * SECOND_NS, 1, ON_ONE)
 
-    assert "State idle no span for 5 min, last 14 minutes ago" in text_of(part(f"/gpu/numbers/{ONE}"))
+    assert "State idle no span for 5 min, last 15 minutes ago" in text_of(part(f"/gpu/numbers/{ONE}"))
 
 
 def at(minutes: float) -> datetime:

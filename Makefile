@@ -1,6 +1,6 @@
 # `make` explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos fuzz oracle bench-admin bench-fleet bench-ingest bench-mapping bench-query bench-trace soak check format lock clean
+.PHONY: help run demo test chaos fuzz oracle bench-admin bench-fleet bench-ingest bench-mapping bench-pages bench-query bench-trace soak check format lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -42,6 +42,9 @@ bench-trace: .venv/dev ## how fast a trace is answered, small, of 10,000 spans a
 
 bench-admin: .venv/dev ## how fast the admin's pages are with 10,000 cards; 2 minutes
 	@$(BIN)/python -m bench.admin $(ARGS)
+
+bench-pages: .venv/dev ## how soon the pages are there with ten million spans stored; 5 minutes
+	@$(BIN)/python -m bench.pages $(ARGS)
 
 bench-fleet: .venv/dev ## how fast the pages of the GPUs are with 10,000 cards; 2 minutes
 	@$(BIN)/python -m bench.fleet $(ARGS)

@@ -370,7 +370,7 @@ def test_the_last_line_says_what_was_sent_and_where_to_look(sent: Sent) -> None:
     last = output.splitlines()[-1]
     traces = len({received.span.trace_id for received in spans})
     assert f"Sent {traces:,} requests of {len(FLEET)} pods: {len(spans):,} of {len(spans):,} spans taken." in last
-    assert f"http://127.0.0.1:{settings.WEB_PORT}/api/v1/traces" in last
+    assert f"Look at http://127.0.0.1:{settings.WEB_PORT}/" in last
 
 
 def test_a_seed_repeats_the_traffic() -> None:

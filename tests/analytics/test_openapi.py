@@ -187,8 +187,3 @@ def test_the_docs_are_a_page_whose_every_part_this_server_serves(client: Client)
     own = client.get(script).content.decode()
     assert not re.search(r"""["'](https?:)?//""", own)
     assert "/api/schema" in own
-
-
-def test_the_front_door_leads_to_the_docs(client: Client) -> None:
-    answer = client.get("/")
-    assert (answer.status_code, answer["Location"]) == (302, "/api/docs")

@@ -55,8 +55,10 @@ def overview_page(request: HttpRequest, viewer: Viewer) -> HttpResponse:
 
 @page
 def arrived_part(_request: HttpRequest, viewer: Viewer) -> HttpResponse:
-    """Have the page, whichever it is, asked again once a span has come; nothing until then."""
-    return HttpResponseClientRefresh() if choices(tenant=viewer.tenant).name else HttpResponse(status=204)
+    """Have the page, whichever it is, asked again once a request can be shown; nothing until then."""
+    first = Page(limit=1, offset=0, after=None, binding=reverse("pages:arrived"))
+    found = find_traces(tenant=viewer.tenant, wanted=TimedFilter(), order_by="-start_time", page=first)
+    return HttpResponseClientRefresh() if found.traces else HttpResponse(status=204)
 
 
 @page

@@ -143,6 +143,13 @@ def test_who_never_sent_a_span_is_shown_how(read: Read, ingest: Ingest) -> None:
     assert "No span has come yet" not in read("/")
 
 
+def test_an_empty_page_is_asked_again_once_its_first_request_can_be_shown(client: Client, ingest: Ingest) -> None:
+    waiting = client.get("/arrived", headers={"hx-request": "true"})
+    assert (waiting.status_code, waiting.headers.get("HX-Refresh")) == (204, None)
+    ingest(request(span("first")))
+    assert client.get("/arrived", headers={"hx-request": "true"})["HX-Refresh"] == "true"
+
+
 def test_a_range_without_requests_says_what_to_do(read: Read, ingest: Ingest) -> None:
     ingest(request(span("old", start_ns=time.time_ns() - 86_400 * SECOND_NS)))
     assert "Choose a longer range above." in read("/overview/numbers", range="15m")

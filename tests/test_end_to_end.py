@@ -306,6 +306,8 @@ def test_the_overview_counts_what_was_sent(stack: Stack) -> None:
     [trace_id] = {span.trace_id for span in captures.spans_of(request)}
     send(stack, "grpc", request)
     stack.trace(trace_id.hex(), span_count=2)
+    # its summary comes after it
+    wait_until(lambda: stack.get("/api/v1/analytics/overview")["total_traces"] > before["total_traces"])
     after = stack.get("/api/v1/analytics/overview")
     assert (after["total_traces"], after["total_spans"]) == (before["total_traces"] + 1, before["total_spans"] + 2)
     assert sum(point["count"] for point in after["throughput_series"]) == after["total_traces"]

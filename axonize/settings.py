@@ -3,14 +3,23 @@
 from pathlib import Path
 
 import dj_database_url
-from csp.constants import NONE, SELF
 from environs import validate
 
 from axonize.admin_look import UNFOLD
+from axonize.api_rules import DRF_STANDARDIZED_ERRORS, REST_FRAMEWORK, SPECTACULAR_SETTINGS
+from axonize.content_policy import CONTENT_SECURITY_POLICY
 from axonize.environment import LOG_LEVEL, PORT, POSITIVE, Environment, url
 from axonize.exposure import is_loopback
+from axonize.schedule import CELERY_BEAT_SCHEDULE
 
-__all__ = ["UNFOLD"]
+__all__ = [
+    "CELERY_BEAT_SCHEDULE",
+    "CONTENT_SECURITY_POLICY",
+    "DRF_STANDARDIZED_ERRORS",
+    "REST_FRAMEWORK",
+    "SPECTACULAR_SETTINGS",
+    "UNFOLD",
+]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -63,17 +72,6 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY els
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:"],  # icons of Swagger UI's style sheet
-        "object-src": [NONE],
-        "base-uri": [NONE],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-    }
-}
 
 # The largest body of a request to the web process, and the fields of a form: the admin's longest page needs some 400
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
@@ -218,47 +216,6 @@ STATIC_URL = "static/"
 # Without a STATIC_ROOT it serves the admin's and the API docs' files from where they are, with no collectstatic step.
 WHITENOISE_USE_FINDERS = True
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "registry.authentication.KeyAuthentication",
-        "registry.authentication.StaffAuthentication",
-        "registry.authentication.LocalAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["registry.permissions.HasScope"],
-    "DEFAULT_THROTTLE_CLASSES": ["registry.throttling.KeyThrottle"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["axonize.json_bodies.JSONBodyParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
-    "UNAUTHENTICATED_USER": None,
-    "URL_FORMAT_OVERRIDE": None,  # `format` is no parameter of ours
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
-DRF_STANDARDIZED_ERRORS = {
-    "ENABLE_IN_DEBUG_FOR_UNHANDLED_EXCEPTIONS": True,
-    "EXCEPTION_HANDLER_CLASS": "axonize.api.ExceptionHandler",
-    "ALLOWED_ERROR_STATUS_CODES": ["400", "401", "403", "404", "405", "406", "429", "500"],
-    "ERROR_SCHEMAS": dict.fromkeys(["400", "401", "403", "404", "405", "406", "429", "500"], "axonize.api.ERROR"),
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Axonize",
-    "DESCRIPTION": "Traces, spans, GPUs and costs of AI inference.",
-    "VERSION": "v1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_AUTHENTICATION": [],
-    # Not that programs on this machine need none.
-    "AUTHENTICATION_WHITELIST": [
-        "registry.authentication.KeyAuthentication",
-        "registry.authentication.StaffAuthentication",
-    ],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": f"/{STATIC_URL}axonize/icon.svg",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": ["axonize.openapi.complete"],  # not the one that names enums: ours stay where they are used
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-}
-
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -268,28 +225,6 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for long; what it holds waits
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
-CELERY_BEAT_SCHEDULE = {
-    "rescue-batches": {
-        "task": "ingest.tasks.rescue_batches",
-        "schedule": 5.0,
-        "options": {"expires": 5.0},
-    },
-    "summarize-traces": {
-        "task": "ingest.tasks.summarize_traces",
-        "schedule": 1.0,
-        "options": {"expires": 1.0},
-    },
-    "share-out-gpu-time": {
-        "task": "ingest.tasks.share_out_gpu_time",
-        "schedule": 5.0,
-        "options": {"expires": 5.0},
-    },
-    "sync-registry": {
-        "task": "registry.tasks.sync_registry",
-        "schedule": 2.0,
-        "options": {"expires": 2.0},
-    },
-}
 
 LOGGING = {
     "version": 1,

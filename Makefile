@@ -59,7 +59,7 @@ check: .venv/dev ## style, types, direction of imports, OpenAPI, the production 
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') ALLOWED_HOSTS=axonize.example \
-		AXONIZE_HTTPS=true $(BIN)/python manage.py check --deploy --fail-level WARNING
+		AXONIZE_HTTPS=true AXONIZE_TRUST_PROXY=true $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 format: .venv/dev ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .

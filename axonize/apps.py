@@ -1,8 +1,13 @@
 """The Django app that carries the project's own management commands."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
 class AxonizeConfig(AppConfig):
     name = "axonize"
     verbose_name = "Axonize"
+
+    def ready(self) -> None:
+        import_module("axonize.checks")

@@ -1,14 +1,15 @@
 """The one settings module; every value that differs between places comes from the environment."""
 
 from pathlib import Path
+from urllib.parse import quote
 
-import dj_database_url
 from environs import validate
 
+from axonize import stores
 from axonize.admin_look import UNFOLD
 from axonize.api_rules import DRF_STANDARDIZED_ERRORS, REST_FRAMEWORK, SPECTACULAR_SETTINGS
 from axonize.content_policy import CONTENT_SECURITY_POLICY
-from axonize.environment import LOG_LEVEL, PORT, POSITIVE, Environment, url
+from axonize.environment import ADDRESS, DIRECTORY, HOSTS, LOG_LEVEL, ORIGINS, PEM_FILE, PORT, POSITIVE, Environment
 from axonize.exposure import is_loopback
 from axonize.schedule import CELERY_BEAT_SCHEDULE
 
@@ -27,9 +28,11 @@ env = Environment()
 
 # Where things are. The defaults are the embedded engines that `manage.py up` starts: Redis and PostgreSQL on
 # sockets in the data directory, ClickHouse on a loopback port.
-DATA_DIR = Path(env.str("AXONIZE_DATA_DIR", str(BASE_DIR / ".axonize"))).resolve()
+DATA_DIR = Path(
+    env.str("AXONIZE_DATA_DIR", str(BASE_DIR / ".axonize"), validate=DIRECTORY, shown="`.axonize`")
+).resolve()
 SOCKET_DIR = DATA_DIR / "run"
-BIND = env.str("AXONIZE_BIND", "127.0.0.1")
+BIND = env.str("AXONIZE_BIND", "127.0.0.1", validate=ADDRESS)
 OTLP_GRPC_PORT = env.int("AXONIZE_OTLP_GRPC_PORT", 4317, validate=PORT)
 OTLP_HTTP_PORT = env.int("AXONIZE_OTLP_HTTP_PORT", 4318, validate=PORT)
 # On these two ports; how many batches ClickHouse remembers reckons with four (ingest.deduplication)
@@ -37,33 +40,45 @@ RECEIVER_PROCESSES = env.int("AXONIZE_RECEIVER_PROCESSES", 1, validate=validate.
 WEB_PORT = env.int("AXONIZE_WEB_PORT", 8000, validate=PORT)
 CLICKHOUSE_PORT = env.int("AXONIZE_CLICKHOUSE_PORT", 8123, validate=PORT)
 
-DATABASE_URL = (
-    env.str("DATABASE_URL", "", validate=url("postgresql", "postgres"))
-    or f"postgresql://postgres@{str(SOCKET_DIR).replace('/', '%2F')}/axonize"
-)
-REDIS_URL = env.str("REDIS_URL", "", validate=url("redis", "rediss", "unix")) or f"unix://{SOCKET_DIR}/redis.sock?db=0"
-CLICKHOUSE_URL = (
-    env.str("CLICKHOUSE_URL", "", validate=url("http", "https")) or f"http://127.0.0.1:{CLICKHOUSE_PORT}/axonize"
-)
+_sockets = quote(str(SOCKET_DIR))
+DATABASE_URL = stores.store_url(env, stores.POSTGRESQL, embedded=f"postgresql://postgres@/axonize?host={_sockets}")
+REDIS_URL = stores.store_url(env, stores.REDIS, embedded=f"unix://{_sockets}/redis.sock?db=0")
+CLICKHOUSE_URL = stores.store_url(env, stores.CLICKHOUSE, embedded=f"http://127.0.0.1:{CLICKHOUSE_PORT}/axonize")
 
 # Security
 DEBUG = env.bool("DEBUG", False)
+DEFAULT_EXCEPTION_REPORTER_FILTER = "axonize.debug_pages.PasswordFilter"
 # A proxy in front of the web process says in X-Forwarded-Proto how it was asked. Without one, a client could say it.
 TRUST_PROXY = env.bool("AXONIZE_TRUST_PROXY", False)
 # Whoever connects from another machine needs a key anyway; this asks for one on this machine too.
-REQUIRE_API_KEY = env.bool("AXONIZE_REQUIRE_API_KEY", TRUST_PROXY or not is_loopback(BIND))
+REQUIRE_API_KEY = env.bool(
+    "AXONIZE_REQUIRE_API_KEY",
+    TRUST_PROXY or not is_loopback(BIND),
+    shown="`true` where `AXONIZE_BIND` is not loopback or a proxy is trusted, else `false`",
+)
 # The default begins with the mark by which Django's check knows a key that protects nothing.
-SECRET_KEY = env.str("SECRET_KEY", "") or "django-insecure-development-key-set-SECRET_KEY-in-the-environment"
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]", BIND])
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
-CORS_ALLOWED_ORIGINS: list[str] = env.list("AXONIZE_CORS_ORIGINS", [])
+SECRET_KEY = env.secret(
+    "SECRET_KEY",
+    "django-insecure-development-key-set-SECRET_KEY-in-the-environment",
+    shown="one that protects nothing; `make run` makes its own",
+)
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS",
+    ["localhost", "127.0.0.1", "[::1]", BIND],
+    validate=HOSTS,
+    shown="`localhost,127.0.0.1,[::1]` and `AXONIZE_BIND`",
+)
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [], validate=ORIGINS)
+CORS_ALLOWED_ORIGINS = env.list("AXONIZE_CORS_ORIGINS", [], validate=ORIGINS)
 CORS_URLS_REGEX = r"^/api/"
 
-TLS_CERT_FILE = env.str("AXONIZE_TLS_CERT_FILE", "")
-TLS_KEY_FILE = env.str("AXONIZE_TLS_KEY_FILE", "")
-TLS_CLIENT_CA_FILE = env.str("AXONIZE_TLS_CLIENT_CA_FILE", "")
+TLS_CERT_FILE = env.str("AXONIZE_TLS_CERT_FILE", "", validate=PEM_FILE)
+TLS_KEY_FILE = env.str("AXONIZE_TLS_KEY_FILE", "", validate=PEM_FILE)
+TLS_CLIENT_CA_FILE = env.str("AXONIZE_TLS_CLIENT_CA_FILE", "", validate=PEM_FILE)
 # Whether browsers reach the web process by https, from its own certificate or from a proxy's
-HTTPS = env.bool("AXONIZE_HTTPS", bool(TLS_CERT_FILE))
+HTTPS = env.bool(
+    "AXONIZE_HTTPS", bool(TLS_CERT_FILE), shown="`true` where `AXONIZE_TLS_CERT_FILE` is set, else `false`"
+)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0  # a year, which is what browsers' preload lists ask for
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
@@ -175,18 +190,8 @@ TEMPLATES = [
     },
 ]
 
-_database = dj_database_url.parse(DATABASE_URL)
 DATABASES = {
-    "default": {
-        **_database,
-        "CONN_MAX_AGE": 0,  # psycopg's pool keeps the connections, Django must not
-        "OPTIONS": {
-            # Each statement is bounded in time, as each read in ClickHouse is; the migrate command lifts it for itself.
-            "options": f"-c statement_timeout={QUERY_MAX_SECONDS}s",
-            **_database.get("OPTIONS", {}),
-            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
-        },
-    }
+    "default": stores.database(DATABASE_URL, pool_size=DATABASE_POOL_SIZE, statement_seconds=QUERY_MAX_SECONDS)
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from axonize.embedded import engines as embedded
+from axonize.stores import STORE_VARIABLES
 
 PORT_SETTINGS = (
     "AXONIZE_CLICKHOUSE_PORT",
@@ -21,7 +22,6 @@ PORT_SETTINGS = (
     "AXONIZE_OTLP_HTTP_PORT",
     "AXONIZE_WEB_PORT",
 )
-SERVER_SETTINGS = ("DATABASE_URL", "REDIS_URL", "CLICKHOUSE_URL")
 
 
 def free_ports(count: int) -> list[int]:
@@ -39,7 +39,7 @@ def free_ports(count: int) -> list[int]:
 os.environ["AXONIZE_DATA_DIR"] = tempfile.mkdtemp(prefix="axonize-")
 Path(os.environ["AXONIZE_DATA_DIR"]).chmod(0o711)  # run by root, PostgreSQL becomes another user
 os.environ.update(zip(PORT_SETTINGS, map(str, free_ports(len(PORT_SETTINGS))), strict=True))
-for _name in SERVER_SETTINGS:
+for _name in STORE_VARIABLES:
     os.environ.pop(_name, None)
 
 

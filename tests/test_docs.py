@@ -6,17 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")]
-
-
-def settings_of_the_environment() -> set[str]:
-    return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "axonize" / "settings.py").read_text()))
-
-
-def test_each_setting_is_in_the_readme_and_the_reverse() -> None:
-    table = "\n".join(line.split("|")[1] for line in README.splitlines() if line.startswith("| `"))
-    assert set(re.findall(r"`([A-Z_]{4,})`", table)) == settings_of_the_environment()
 
 
 def test_each_make_target_of_the_docs_exists() -> None:

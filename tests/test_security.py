@@ -111,7 +111,8 @@ def settings_under(env: Mapping[str, str], *names: str) -> list[Any]:
 
 
 def test_the_production_profile_passes_djangos_own_examination() -> None:
-    env = {"SECRET_KEY": STRONG, "ALLOWED_HOSTS": "axonize.example", "AXONIZE_HTTPS": "true"}
+    proxied = {"AXONIZE_HTTPS": "true", "AXONIZE_TRUST_PROXY": "true"}
+    env = {"SECRET_KEY": STRONG, "ALLOWED_HOSTS": "axonize.example", **proxied}
     ended = under(env, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
     assert ended.returncode == 0, ended.stderr
     assert under({**env, "SECRET_KEY": ""}, "manage.py", "check", "--deploy", "--fail-level", "WARNING").returncode == 1

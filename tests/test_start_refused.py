@@ -167,7 +167,7 @@ def test_a_wrong_setting_is_one_sentence(variable: str, value: str, why: str) ->
     ended = ending("manage.py", "check", env={variable: value})
     assert ended.returncode == 1
     assert ended.stderr == (
-        f"{variable} in the environment is wrong: {why} README.md lists the settings and their defaults.\n"
+        f"{variable} in the environment is wrong: {why} docs/configuration.md lists the settings and their defaults.\n"
     )
 
 
@@ -181,5 +181,5 @@ def test_each_process_tells_a_wrong_setting_in_that_sentence_alone(command: tupl
     assert ended.returncode != 0
     assert ended.stderr == (
         "AXONIZE_DATABASE_POOL_SIZE in the environment is wrong: Not a valid integer. "
-        "README.md lists the settings and their defaults.\n"
+        "docs/configuration.md lists the settings and their defaults.\n"
     )

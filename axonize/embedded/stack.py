@@ -12,6 +12,7 @@ from axonize.celery import app
 from axonize.embedded import engines, probes
 from axonize.embedded.part import Part
 from axonize.embedded.ports import Port, host_to_reach
+from axonize.environment import given
 
 # Each embedded server, and the variable that names another one in its place
 VARIABLE_OF_ENGINE = {"redis": "REDIS_URL", "postgres": "DATABASE_URL", "clickhouse": "CLICKHOUSE_URL"}
@@ -37,14 +38,14 @@ class Stack:
         """Lay out the stack.
 
         Args:
-            environment: an engine whose variable is set here is not started, but used.
+            environment: an engine whose variable, or its file, is set here is not started, but used.
             engines_only: leave the services to be started by hand.
 
         Raises:
             StartRefused: a file that a TLS setting names is not as it should be.
 
         """
-        embedded = [name for name, variable in VARIABLE_OF_ENGINE.items() if not environment.get(variable)]
+        embedded = [name for name, variable in VARIABLE_OF_ENGINE.items() if not given(variable, environment)]
         ports = []
         if "clickhouse" in embedded:
             ports.append(Port("AXONIZE_CLICKHOUSE_PORT", "127.0.0.1", settings.CLICKHOUSE_PORT))

@@ -15,6 +15,7 @@ from axonize.embedded.credentials import ADMIN, ensure_admin, secret_key
 from axonize.embedded.datadir import lock, socket_dir
 from axonize.embedded.stack import CHECK_START, MIGRATIONS, Stack
 from axonize.embedded.supervisor import SYSTEM, StartError, Supervisor
+from axonize.environment import given
 from axonize.start import require_secret_key
 
 STOP_SECONDS = 14.0
@@ -44,7 +45,7 @@ def run(*, engines_only: bool) -> int:
     ports.check(stack.ports)
     os.environ["AXONIZE_DATA_DIR"] = str(settings.DATA_DIR)
     os.environ["PYTHONUNBUFFERED"] = "1"
-    if not os.environ.get("SECRET_KEY"):
+    if not given("SECRET_KEY"):
         os.environ["SECRET_KEY"] = secret_key(settings.DATA_DIR)
     return asyncio.run(_run(stack))
 

@@ -21,6 +21,7 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 
 from axonize.embedded.engines import DIRECT, http_answers, redis_answers
 from axonize.embedded.part import PROJECT_DIR
+from axonize.stores import STORE_VARIABLES
 
 # What only the command line of a part's own process has; each is a direct child of `up`.
 PARTS: Mapping[str, str] = {
@@ -141,8 +142,7 @@ def running(ports: Mapping[str, int], *, data_dir: Path | None = None, **environ
         own.chmod(0o711)  # run by root, PostgreSQL becomes another user
         log = own / "up.log"
         data = data_dir or own / "d"
-        foreign = {"DATABASE_URL", "REDIS_URL", "CLICKHOUSE_URL"}
-        inherited = {name: value for name, value in os.environ.items() if name not in foreign}
+        inherited = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "manage.py", "up"],

@@ -14,6 +14,7 @@ from typing import Any
 
 from axonize.embedded.credentials import secret_key
 from axonize.embedded.part import PROJECT_DIR
+from axonize.stores import STORE_VARIABLES
 from bench.chaos import queued
 from bench.chaos.ports import free_ports
 from bench.chaos.stack import Stack, running, wait
@@ -146,9 +147,8 @@ def manage(stack: Stack, ports: Mapping[str, int], command: str) -> None:
 
 def _run(stack: Stack, ports: Mapping[str, int], *arguments: str, given: str = "") -> str:
     """Run Python with the environment that the stack has, and return what it prints."""
-    foreign = {"DATABASE_URL", "REDIS_URL", "CLICKHOUSE_URL"}
     own = {"AXONIZE_DATA_DIR": str(stack.data_dir), "SECRET_KEY": secret_key(stack.data_dir)}
-    environment = {name: value for name, value in os.environ.items() if name not in foreign} | own
+    environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES} | own
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=PROJECT_DIR,

@@ -7,6 +7,7 @@ import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from axonize.checks import TAG
 from ingest.receiver.ports import PortTaken
 from ingest.receiver.processes import receive_in_processes
 from ingest.receiver.run import receive
@@ -15,7 +16,7 @@ from registry.start import StartRefused, require_safe
 
 class Command(BaseCommand):
     help = "Receive OTLP/gRPC and OTLP/HTTP, and queue the spans in Redis."
-    requires_system_checks = ()  # they load the web's half of the project, which a receiver has no use for
+    requires_system_checks = (TAG,)  # the others load the web's half of the project, which a receiver has no use for
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--bind", default=settings.BIND, help="address to listen on (default: %(default)s)")

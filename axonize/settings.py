@@ -149,6 +149,7 @@ MIDDLEWARE = [
     "axonize.headers.PermissionsPolicyMiddleware",
     "axonize.bodies.BodySizeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "axonize.compression.CompressionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -215,8 +216,17 @@ USE_TZ = True
 FORMAT_MODULE_PATH = ["axonize.formats"]
 
 STATIC_URL = "static/"
-# Without a STATIC_ROOT it serves the admin's and the API docs' files from where they are, with no collectstatic step.
-WHITENOISE_USE_FINDERS = True
+# Where `collectstatic` put the files; without it they are served from where they are, with no such step.
+STATIC_ROOT = env.str("AXONIZE_STATIC_ROOT", "") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "axonize.static_files.CollectedFiles"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -226,7 +236,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["registry.permissions.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["registry.throttling.KeyThrottle"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["axonize.json_bodies.JSONBodyRenderer"],
     "DEFAULT_PARSER_CLASSES": ["axonize.json_bodies.JSONBodyParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_standardized_errors.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",

@@ -162,6 +162,7 @@ MIDDLEWARE = [
     "axonize.headers.PermissionsPolicyMiddleware",
     "axonize.bodies.BodySizeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "axonize.compression.CompressionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -218,8 +219,17 @@ USE_TZ = True
 FORMAT_MODULE_PATH = ["axonize.formats"]
 
 STATIC_URL = "static/"
-# Without a STATIC_ROOT it serves the admin's and the API docs' files from where they are, with no collectstatic step.
-WHITENOISE_USE_FINDERS = True
+# Where `collectstatic` put the files; without it they are served from where they are, with no such step.
+STATIC_ROOT = env.str("AXONIZE_STATIC_ROOT", "", validate=DIRECTORY) or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "axonize.static_files.CollectedFiles"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True

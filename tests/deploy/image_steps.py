@@ -1,6 +1,6 @@
 """Builds what the image holds without Docker: the Dockerfile's own steps, one after the other, in an empty directory.
 
-The root of the image is a directory here, so `/app` and `/venv` are rewritten to paths in it, and users are not added to
+The root of the image is a directory here, so `/app` and `/venv` are rewritten to paths in it, and no users are added to
 this machine. A stage takes from an earlier one what it copies, and nothing else. Then the result is asked, as the user
 that the image runs as: what it holds, whether it passes Django's checks, and whether it knows each service's command.
 """

@@ -88,6 +88,38 @@ def test_compose_takes_the_file_with_the_example_of_an_env(directory: Path) -> N
     }
 
 
+def overrides() -> list[str]:
+    """Return the override files that docs/deployment.md shows."""
+    text = (ROOT / "docs" / "deployment.md").read_text()
+    return re.findall(r"```yaml\n(# docker-compose.override.yml\n.+?)```", text, flags=re.DOTALL)
+
+
+def test_compose_takes_the_override_for_certificates(directory: Path) -> None:
+    certificates, _ = overrides()
+    (directory / "override.yml").write_text(certificates)
+    found = parsed_by_compose(directory, "docker-compose.yml", "override.yml")
+    for name in PARTS:
+        secrets = {secret["source"] for secret in found["services"][name]["secrets"]}
+        assert secrets - set(OWN[name]["secrets"]) == (
+            {"tls_cert", "tls_key"} if name in {"receiver", "web"} else set()
+        )
+    paths = {name: value for name, value in compose.example().items() if name.startswith("AXONIZE_TLS_")}
+    assert set(paths.values()) == {"/run/secrets/tls_cert", "/run/secrets/tls_key"}
+
+
+def test_compose_takes_the_override_for_the_stores_alone(directory: Path) -> None:
+    _, stores = overrides()
+    (directory / "override.yml").write_text(stores)
+    found = parsed_by_compose(directory, "docker-compose.yml", "override.yml")
+    published = {name: service["ports"] for name, service in found["services"].items() if name in STORES}
+    assert published == {
+        "redis": ["127.0.0.1:6379:6379/tcp"],
+        "postgres": ["127.0.0.1:5432:5432/tcp"],
+        "clickhouse": ["127.0.0.1:8123:8123/tcp"],
+    }
+    assert all(found["services"][name]["networks"].keys() == {"default", "stores"} for name in STORES)
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_each_service_is_bounded_and_hardened(name: str) -> None:
     service = SERVICES[name]
@@ -212,6 +244,18 @@ def test_each_part_is_given_the_time_that_it_needs_to_stop() -> None:
     assert grace("receiver") > max(receiver.GRACE_SECONDS, processes.STOP_SECONDS)
     assert grace("worker") > WRITE_TIMEOUT_SECONDS
     assert all(grace(name) >= 30 for name in STORES)
+
+
+def test_the_document_tells_the_stop_periods_and_the_limits() -> None:
+    text = (ROOT / "docs" / "deployment.md").read_text()
+    for name, period in {"receiver": "its batch (20 s)", "worker": "hands (75 s)", "web": "under way (40 s)"}.items():
+        assert period in text
+        assert f"({seconds(SERVICES[name]['stop_grace_period'])} s)" in period
+    for name, service in SERVICES.items():
+        [row] = re.findall(rf"^\| `{name}` \|.*\| (.+?) \|$", text, flags=re.MULTILINE)
+        cpus, memory = (compose.filled_in(str(service[limit])) for limit in ("cpus", "mem_limit"))
+        unit = {"g": " GB", "m": " MB"}[memory[-1]]
+        assert row == f"{cpus} CPU{'s' if cpus != '1' else ''}, {memory[:-1]}{unit}"
 
 
 def test_the_queue_fits_into_redis() -> None:

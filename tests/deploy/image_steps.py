@@ -37,7 +37,7 @@ class Build:
         self.environment: dict[str, str] = {}
         self.workdir = Path("/")
         self._directory = directory
-        self._top = ("app", "venv")
+        self._top = ("app", "pg", "venv")
 
     def stage(self, stage: Stage) -> None:
         version = re.match(r"python:(\d+)\.(\d+)", stage.base)
@@ -138,6 +138,11 @@ def ask(build: Build) -> None:
     for command in compose.commands():
         print(f"  {' '.join(command)} --help")
         build.run("python", *command, "--help", **production)
+    print("  pg_dump and pg_restore")
+    server = compose.services()["postgres"]["image"].split(":")[1].split(".")[0]
+    for program in ("pg_dump", "pg_restore"):
+        if f") {server}." not in (told := build.run(program, "--version")):
+            raise Failed(f"The server is PostgreSQL {server}, and this is {told}")
     print("  gunicorn --check-config")
     build.run("python", "-m", "gunicorn", "--check-config", "axonize.wsgi", AXONIZE_BIND="127.0.0.1")
 
@@ -157,7 +162,7 @@ def _only_what_it_needs(build: Build) -> None:
         raise Failed(f"Not compiled, so it would be at each start: {sorted(late)[:5]}")
     if hidden := [path for path in app.rglob("*") if not path.lstat().st_mode & stat.S_IROTH]:
         raise Failed(f"The image's user can't read {sorted(hidden)[:5]}")
-    for name in ("venv", "app"):
+    for name in ("venv", "pg", "app"):
         size = sum(path.lstat().st_size for path in (build.root / name).rglob("*") if not path.is_dir())
         print(f"  /{name}: {size / 1_000_000:.0f} MB")
 

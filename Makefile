@@ -1,6 +1,6 @@
 # `make` explains itself.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test chaos fuzz oracle bench-admin bench-fleet bench-ingest bench-mapping bench-pages bench-query bench-trace soak check format lock clean
+.PHONY: help run demo test chaos fuzz oracle bench-admin bench-fleet bench-ingest bench-mapping bench-pages bench-query bench-trace soak check format lock image-steps secrets clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -71,6 +71,17 @@ lock: .venv/dev ## write the lock files anew from requirements/*.in
 			--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 			--output-file requirements/$$name.txt requirements/$$name.in; \
 	done
+
+secrets: ## make what docker-compose.yml keeps secret, in ./secrets; what is there already stays as it is
+	@install -d -m 700 secrets
+	@for name in secret_key database_password redis_password clickhouse_password; do \
+		test -e secrets/$$name || $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(48))' >secrets/$$name; \
+	done
+# A container reads them as a user who is nobody here, so the directory is what keeps others out.
+	@chmod 444 secrets/secret_key secrets/*_password
+
+image-steps: .venv/dev ## go through the Dockerfile's steps in an empty directory, without Docker, and ask the result; 2 minutes
+	@$(BIN)/python -m tests.deploy.image_steps
 
 clean: ## remove the virtual environment; the data in .axonize stays
 	rm -rf .venv

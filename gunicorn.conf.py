@@ -29,7 +29,7 @@ worker_class = "axonize.web_worker.Worker"
 threads = WAITING_THREADS
 worker_connections = 800  # with the engines' connections still below the 1,024 files that most systems allow a process
 keepalive = 30  # seconds; a kept connection waits in the poller, not in a thread
-graceful_timeout = 2
+graceful_timeout = 30  # seconds, more than any question takes (AXONIZE_QUERY_MAX_SECONDS); Compose gives ten more
 # Loaded once, before a port is opened: what refuses to start ends gunicorn itself and not each of its workers
 preload_app = True
 loglevel = "warning"

@@ -77,7 +77,7 @@ def _services() -> list[Part]:
         ),
         Part(
             "web",
-            (sys.executable, "-m", "gunicorn", "axonize.wsgi"),  # as gunicorn.conf.py says
+            (sys.executable, "-m", "gunicorn", "--graceful-timeout=2", "axonize.wsgi"),  # else as gunicorn.conf.py says
             lambda: engines.http_answers(_url(host, settings.WEB_PORT, files) + "/readyz", Host=_allowed_host()),
             stop_grace_seconds=3,
         ),

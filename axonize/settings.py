@@ -9,6 +9,7 @@ from environs import validate
 from axonize.admin_look import UNFOLD
 from axonize.environment import LOG_LEVEL, PORT, POSITIVE, Environment, url
 from axonize.exposure import is_loopback
+from axonize.health.heartbeat import DEFAULT_DIR as HEALTH_DEFAULT_DIR
 
 __all__ = ["UNFOLD"]
 
@@ -20,6 +21,7 @@ env = Environment()
 # sockets in the data directory, ClickHouse on a loopback port.
 DATA_DIR = Path(env.str("AXONIZE_DATA_DIR", str(BASE_DIR / ".axonize"))).resolve()
 SOCKET_DIR = DATA_DIR / "run"
+HEALTH_DIR = Path(env.str("AXONIZE_HEALTH_DIR", "") or HEALTH_DEFAULT_DIR)
 BIND = env.str("AXONIZE_BIND", "127.0.0.1")
 OTLP_GRPC_PORT = env.int("AXONIZE_OTLP_GRPC_PORT", 4317, validate=PORT)
 OTLP_HTTP_PORT = env.int("AXONIZE_OTLP_HTTP_PORT", 4318, validate=PORT)
@@ -268,6 +270,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for long; what it holds waits
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
+CELERY_BEAT_SCHEDULER = "axonize.health.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "rescue-batches": {
         "task": "ingest.tasks.rescue_batches",

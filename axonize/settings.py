@@ -10,6 +10,7 @@ from axonize.admin_look import UNFOLD
 from axonize.environment import LOG_LEVEL, PORT, POSITIVE, Environment, url
 from axonize.exposure import is_loopback
 from axonize.health.heartbeat import DEFAULT_DIR as HEALTH_DEFAULT_DIR
+from axonize.patience import bounded
 
 __all__ = ["UNFOLD"]
 
@@ -187,8 +188,14 @@ DATABASES = {
         "OPTIONS": {
             # Each statement is bounded in time, as each read in ClickHouse is; the migrate command lifts it for itself.
             "options": f"-c statement_timeout={QUERY_MAX_SECONDS}s",
+            "connect_timeout": 5,
             **_database.get("OPTIONS", {}),
-            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
+            "pool": {
+                "min_size": 1,
+                "max_size": DATABASE_POOL_SIZE,
+                "timeout": 5,
+                "connection_class": bounded(QUERY_MAX_SECONDS),
+            },
         },
     }
 }

@@ -52,7 +52,7 @@ class Verdict:
 
 
 class Heartbeat:
-    """The file of the process that makes one. A directory that can't be written is told of once, and asked for again each time."""
+    """The file of the process that makes one. A directory that can't be written is told of once, and tried again."""
 
     def __init__(self, directory: Path, part: str) -> None:
         self._path = directory / f"{part}-{os.getpid()}.json"
@@ -106,6 +106,11 @@ def ask(directory: Path, part: str, *, live: bool) -> Verdict:
         if why := beat.state.hung or ("" if live else beat.state.unready):
             return Verdict(well=False, why=f"The {part} (process {beat.pid}): {why}")
     return Verdict(well=True, why=f"The {part} {'lives' if live else 'is ready'}.")
+
+
+def runs(directory: Path, part: str) -> bool:
+    """Tell whether a process of a part is there, well or not."""
+    return next(_beats(directory, part), None) is not None
 
 
 def _beats(directory: Path, part: str) -> Iterator[Beat]:

@@ -4,6 +4,10 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
+from axonize.celery import app
+
+__all__ = ["AxonizeConfig", "app"]  # the application that tasks belong to, wherever Django runs
+
 
 class AxonizeConfig(AppConfig):
     name = "axonize"

@@ -11,6 +11,7 @@ from axonize.api_rules import DRF_STANDARDIZED_ERRORS, REST_FRAMEWORK, SPECTACUL
 from axonize.content_policy import CONTENT_SECURITY_POLICY
 from axonize.environment import ADDRESS, DIRECTORY, HOSTS, LOG_LEVEL, ORIGINS, PEM_FILE, PORT, POSITIVE, Environment
 from axonize.exposure import is_loopback
+from axonize.health.heartbeat import DEFAULT_DIR as HEALTH_DEFAULT_DIR
 from axonize.schedule import CELERY_BEAT_SCHEDULE
 
 __all__ = [
@@ -32,6 +33,9 @@ DATA_DIR = Path(
     env.str("AXONIZE_DATA_DIR", str(BASE_DIR / ".axonize"), validate=DIRECTORY, shown="`.axonize`")
 ).resolve()
 SOCKET_DIR = DATA_DIR / "run"
+HEALTH_DIR = Path(
+    env.str("AXONIZE_HEALTH_DIR", str(HEALTH_DEFAULT_DIR), validate=DIRECTORY, shown="`health` in `AXONIZE_DATA_DIR`")
+)
 BIND = env.str("AXONIZE_BIND", "127.0.0.1", validate=ADDRESS)
 OTLP_GRPC_PORT = env.int("AXONIZE_OTLP_GRPC_PORT", 4317, validate=PORT)
 OTLP_HTTP_PORT = env.int("AXONIZE_OTLP_HTTP_PORT", 4318, validate=PORT)
@@ -240,6 +244,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for long; what it holds waits
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
+CELERY_BEAT_SCHEDULER = "axonize.health.beat:Scheduler"
 
 LOGGING = {
     "version": 1,

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 import dj_database_url
 
 from axonize.environment import Environment, url
+from axonize.patience import bounded
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,13 @@ def database(url: str, *, pool_size: int, statement_seconds: int) -> dict[str, A
         "CONN_MAX_AGE": 0,  # psycopg's pool keeps the connections, Django must not
         "OPTIONS": {
             "options": f"-c statement_timeout={statement_seconds}s",
+            "connect_timeout": 5,
             **options,
-            "pool": {"min_size": 1, "max_size": pool_size, "timeout": 5},
+            "pool": {
+                "min_size": 1,
+                "max_size": pool_size,
+                "timeout": 5,
+                "connection_class": bounded(statement_seconds),
+            },
         },
     }

@@ -8,7 +8,8 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from axonize import api, health
+from axonize import api
+from axonize.health.views import healthz, readyz
 from axonize.metrics import metrics
 
 handler400 = api.bad_request
@@ -22,8 +23,8 @@ docs = csp_update({"style-src": [UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as
 urlpatterns = [
     path("", include("analytics.pages.urls")),
     path("favicon.ico", RedirectView.as_view(url=static("axonize/icon.svg"))),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz, name="readiness"),
+    path("healthz", healthz),
+    path("readyz", readyz, name="readiness"),
     path("metrics", metrics),
     path("admin/", admin.site.urls),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),

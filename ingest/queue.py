@@ -25,6 +25,9 @@ SEEN_SECONDS = 600  # how long a request's digest is remembered: longer than any
 SEALED_GRACE_MS = 30_000  # how long after its sealing a batch is taken to be on its way to a worker
 LEASE_MS = 60_000  # how long a writer has a batch for itself: longer than WRITE_TIMEOUT_SECONDS
 SOCKET_TIMEOUT_SECONDS = 5
+TIMEOUT_OPTIONS = ("socket_timeout", "socket_connect_timeout")
+PROBE_TIMEOUT_SECONDS = 2
+FULL_SHARE = 63 / 64  # what is free beyond is less than many a request takes
 RECEIVER_CONNECTIONS = 2  # one for offers and one for sealing
 # Attributes, events and links of a batch: with BATCH_MAX_SPANS and BATCH_MAX_BYTES what bounds the memory of an insert.
 BATCH_MAX_VALUES = 2_500_000
@@ -146,6 +149,26 @@ class SealedBatches:
         return QueueDepth(sealed_batches=self.client.zcard(f"{PREFIX}sealed"), queued_bytes=int(queued_bytes or 0))
 
 
+class QueueProbe:
+    """Asks whether the queue would take something, on a connection of its own and with little patience."""
+
+    def __init__(self) -> None:
+        timeouts = dict.fromkeys(TIMEOUT_OPTIONS, PROBE_TIMEOUT_SECONDS)
+        self._client = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL, **timeouts, retry=redis.asyncio.retry.Retry(NoBackoff(), 0)
+        )
+
+    async def has_room(self) -> bool:
+        """Tell whether there is room in the queue. Raises redis.RedisError where Redis is away or takes no writes."""
+        # Redis refuses it as it would an offer, on a full disk say; otherwise it changes nothing, and logs nothing.
+        await self._client.setrange(f"{PREFIX}probe", 0, "")
+        queued_bytes = int(await self._client.get(f"{PREFIX}queued_bytes") or 0)
+        return queued_bytes <= settings.QUEUE_MAX_BYTES * FULL_SHARE
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
 def connect() -> redis.Redis:
     """Return a pooled client of the server that REDIS_URL names."""
     return redis.Redis.from_url(settings.REDIS_URL, **_options(Retry(NoBackoff(), 1)))
@@ -166,8 +189,4 @@ def connect_async() -> redis.asyncio.Redis:
 
 
 def _options(retry: object) -> dict[str, Any]:
-    return {
-        "socket_timeout": SOCKET_TIMEOUT_SECONDS,
-        "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
-        "retry": retry,
-    }
+    return {**dict.fromkeys(TIMEOUT_OPTIONS, SOCKET_TIMEOUT_SECONDS), "retry": retry}

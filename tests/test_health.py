@@ -10,8 +10,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django import Settings
 
-from axonize import health
 from axonize.clickhouse import client as clickhouse
+from axonize.health import checks
 from tests.engines import free_ports
 
 READY = {"clickhouse": "ok", "postgres": "ok", "redis": "ok", "migrations": "ok"}
@@ -81,9 +81,9 @@ def test_an_unapplied_migration_of_clickhouse_is_pending(client: Client, clickho
 @pytest.mark.django_db
 @pytest.mark.usefixtures("clickhouse_schema")
 def test_an_unapplied_migration_of_postgres_is_pending() -> None:
-    assert health.check_migrations() == "ok"
+    assert checks.check_migrations() == "ok"
     MigrationRecorder(connection).migration_qs.filter(app="registry").delete()
-    assert health.check_migrations() == "pending"
+    assert checks.check_migrations() == "pending"
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_an_engine_that_hangs_holds_up_one_thread_and_no_answer(
     client: Client, clickhouse_url: Settings, silent_server: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clickhouse_url.CLICKHOUSE_URL = f"http://127.0.0.1:{silent_server}/axonize"
-    monkeypatch.setattr(health, "CHECK_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(checks, "CHECK_TIMEOUT_SECONDS", 0.2)
     monkeypatch.setattr(clickhouse, "WRITE_TIMEOUT_SECONDS", 3)
     for _ in range(3):
         assert client.get("/readyz").json()["checks"]["clickhouse"] == "unavailable"

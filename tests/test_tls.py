@@ -2,9 +2,8 @@
 
 import socket
 import ssl
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from http.client import HTTPSConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +13,11 @@ import trustme
 from pytest_django import Settings
 
 from axonize import tls
-from axonize.embedded import probes
 from axonize.embedded.engines import http_answers
 from axonize.embedded.stack import Stack
 from axonize.start import StartRefused
 from tests.engines import PORT_SETTINGS, free_ports
+from tests.health import PARTS, health
 from tests.processes import Process, running
 
 
@@ -115,46 +114,6 @@ def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(
         tls.configured()
 
 
-@pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=lambda version: version.name)
-def tls_server(settings: Settings, files: dict[str, str], request: pytest.FixtureRequest) -> Iterator[int]:
-    """Yield the port of a server that asks its clients for a certificate, as a receiver does.
-
-    Who has none fails in the handshake under TLS 1.2, and after it under 1.3.
-    """
-    use(settings, files)
-    configured = tls.configured()
-    assert configured is not None
-    context = tls.server_context(configured)
-    context.maximum_version = request.param
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection, suppress(OSError):  # the handshake fails, as it is to
-                context.wrap_socket(connection, server_side=True).close()
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
-
-
-def test_the_probe_needs_no_certificate_to_see_that_a_server_answers(tls_server: int) -> None:
-    assert probes.tls_answers("127.0.0.1", tls_server)
-
-
-def test_the_probe_sees_no_server_where_none_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "TIMEOUT_SECONDS", 0.2)
-    assert not probes.tls_answers("127.0.0.1", free_ports(1)[0])
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert not probes.tls_answers("127.0.0.1", silent.getsockname()[1]), "it listens, and no more"
-
-
 def test_the_addresses_say_https(settings: Settings, files: dict[str, str]) -> None:
     use(settings, files)
     addresses = Stack.configured({}, engines_only=False).addresses
@@ -234,6 +193,6 @@ def test_the_whole_stack_comes_up_with_tls_and_a_client_authority(
             web = ports["AXONIZE_WEB_PORT"]
             assert f"ready  web: https://127.0.0.1:{web}  " in process.output
             assert healthz(web, trusting)[0] == 200
-            for name in ("AXONIZE_OTLP_GRPC_PORT", "AXONIZE_OTLP_HTTP_PORT"):
-                assert probes.tls_answers("127.0.0.1", ports[name])
+            for part in PARTS:
+                assert health(part, env=env)[0] == 0, "no probe needs a certificate"
         assert "ended with" not in process.output

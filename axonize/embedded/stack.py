@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from axonize import tls
-from axonize.celery import app
-from axonize.embedded import engines, probes
+from axonize.embedded import engines
 from axonize.embedded.part import Part
 from axonize.embedded.ports import Port, host_to_reach
 from axonize.environment import given
+from axonize.health import command
 
 # Each embedded server, and the variable that names another one in its place
 VARIABLE_OF_ENGINE = {"redis": "REDIS_URL", "postgres": "DATABASE_URL", "clickhouse": "CLICKHOUSE_URL"}
@@ -65,20 +65,18 @@ class Stack:
 
 def _services() -> list[Part]:
     """List the services, the one that data reaches first last: so it is stopped first, and seals what it holds."""
-    host = host_to_reach(settings.BIND)
-    files = tls.configured()
     celery = (sys.executable, "-m", "celery", "--quiet", "--app=axonize")
     return [
         Part(
             "worker",
             (*celery, "worker", "--pool=threads", "--concurrency=2", "--loglevel=WARNING", "--without-mingle"),
-            lambda: probes.worker_answers(app),
+            lambda: _is_ready("worker"),
             stop_grace_seconds=4,
         ),
         Part(
             "web",
             (sys.executable, "-m", "gunicorn", "--graceful-timeout=2", "axonize.wsgi"),  # else as gunicorn.conf.py says
-            lambda: engines.http_answers(_url(host, settings.WEB_PORT, files) + "/readyz", Host=_allowed_host()),
+            lambda: _is_ready("web"),
             stop_grace_seconds=3,
         ),
         Part(
@@ -90,35 +88,24 @@ def _services() -> list[Part]:
                 "--pidfile=",
                 "--loglevel=WARNING",
             ),
-            lambda: probes.beat_answers(app),
+            lambda: _is_ready("beat"),
             stop_grace_seconds=1,
         ),
         Part(
             "receiver",
             (sys.executable, "manage.py", "receive_otlp"),
-            lambda: _receiver_answers(host, files),
+            lambda: _is_ready("receiver"),
             stop_grace_seconds=4,
         ),
     ]
 
 
-def _receiver_answers(host: str, files: tls.Tls | None) -> bool:
-    if files is None:
-        return probes.grpc_answers(f"{host}:{settings.OTLP_GRPC_PORT}") and engines.http_answers(
-            f"{_url(host, settings.OTLP_HTTP_PORT, files)}/healthz"
-        )
-    ports = (settings.OTLP_GRPC_PORT, settings.OTLP_HTTP_PORT)
-    return all(probes.tls_answers(host.strip("[]"), port) for port in ports)
+def _is_ready(part: str) -> bool:
+    return command.ask(part, live=False).well
 
 
 def _url(host: str, port: int, files: tls.Tls | None) -> str:
     return f"{'https' if files else 'http'}://{host}:{port}"
-
-
-def _allowed_host() -> str:
-    """Return a name under which Django lets itself be asked."""
-    first = settings.ALLOWED_HOSTS[0] if settings.ALLOWED_HOSTS else "*"
-    return "localhost" if first == "*" else first.removeprefix(".")
 
 
 def _addresses(*, engines_only: bool) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""OTLP/gRPC: opentelemetry.proto.collector.trace.v1.TraceService/Export."""
+"""OTLP/gRPC: opentelemetry.proto.collector.trace.v1.TraceService/Export, and gRPC's health protocol beside it."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from ingest.intake import MalformedRequest
 from ingest.receiver.access import NotPermitted, authorize
 from ingest.receiver.admission import Admission
+from ingest.receiver.grpc_health import Health
 from ingest.receiver.offering import Offering
 from ingest.receiver.retry import unavailable
 from ingest.refusals import TryLater
@@ -46,8 +47,8 @@ OPTIONS = (
 )
 
 
-def server(offering: Offering, admission: Admission) -> grpc.aio.Server:
-    """Return a server of the trace service, without a port.
+def server(offering: Offering, admission: Admission, health: Health) -> grpc.aio.Server:
+    """Return a server of the trace service and of its health, without a port.
 
     Export is unary to clients. Here it is one that streams requests, which on the wire is the same (gRPC over HTTP/2,
     "Requests"): so it is called before the request is read, and decides whether it is. The request stays bytes, for the
@@ -59,7 +60,8 @@ def server(offering: Offering, admission: Admission) -> grpc.aio.Server:
         request_deserializer=None,
         response_serializer=ExportTraceServiceResponse.SerializeToString,
     )
-    grpc_server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Export": handler}),))
+    trace_service = grpc.method_handlers_generic_handler(SERVICE, {"Export": handler})
+    grpc_server.add_generic_rpc_handlers((trace_service, health.handler()))
     return grpc_server
 
 

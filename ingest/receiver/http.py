@@ -1,6 +1,7 @@
-"""OTLP/HTTP: POST /v1/traces in protobuf or JSON; GET /healthz for whoever watches the process."""
+"""OTLP/HTTP: POST /v1/traces in protobuf or JSON; GET /healthz and /readyz for whoever watches the process."""
 
 import contextlib
+import json
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
@@ -26,6 +27,7 @@ from ingest.receiver.admission import Admission
 from ingest.receiver.body import BodyCorrupt, BodyTooLarge, ClientGone, EncodingUnknown, Receive, read_body
 from ingest.receiver.connection import Connection
 from ingest.receiver.offering import Offering
+from ingest.receiver.readiness import Readiness
 from ingest.receiver.retry import retry_after, unavailable
 from ingest.refusals import RateExceeded, TryLater
 from registry.keys import KeyRefused
@@ -41,7 +43,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-def application(offering: Offering, admission: Admission) -> Application:
+def application(offering: Offering, admission: Admission, readiness: Readiness) -> Application:
     """Return the ASGI application."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,6 +53,8 @@ def application(offering: Offering, admission: Admission) -> Application:
                 await export(offering, admission, scope, receive, send)
             case ("GET" | "HEAD", "/healthz"):
                 await respond(send, 200, b'{"status": "ok"}', JSON)
+            case ("GET" | "HEAD", "/readyz"):
+                await tell_readiness(send, readiness.unready)
             case (_, "/v1/traces"):
                 status = Status(code=UNIMPLEMENTED, message="Send traces with POST.")
                 await respond(send, 405, encode(status, JSON), JSON, [(b"allow", b"POST")])
@@ -59,6 +63,12 @@ def application(offering: Offering, admission: Admission) -> Application:
                 await respond(send, 404, encode(status, JSON), JSON)
 
     return app
+
+
+async def tell_readiness(send: Send, unready: str) -> None:
+    """Answer 200 where spans are taken, 503 and why where not."""
+    body = {"status": "unavailable", "reason": unready} if unready else {"status": "ready"}
+    await respond(send, 503 if unready else 200, json.dumps(body).encode(), JSON)
 
 
 async def export(offering: Offering, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,11 +155,17 @@ class Server(uvicorn.Server):
 
 
 def server(
-    offering: Offering, admission: Admission, *, host: str, port: int, tls: ssl.SSLContext | None = None
+    offering: Offering,
+    admission: Admission,
+    readiness: Readiness,
+    *,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None = None,
 ) -> Server:
     """Return a server of the application, not yet started."""
     config = uvicorn.Config(
-        application(offering, admission),
+        application(offering, admission, readiness),
         host=host,
         port=port,
         http=Connection,

@@ -11,8 +11,10 @@ import grpc.aio
 from axonize import tls
 from ingest.receiver import grpc as otlp_grpc, http as otlp_http, memory
 from ingest.receiver.admission import Admission
+from ingest.receiver.grpc_health import Health
 from ingest.receiver.offering import Offering
 from ingest.receiver.ports import address, check_free, listen
+from ingest.receiver.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 
@@ -30,23 +32,31 @@ async def receive(*, bind: str, grpc_port: int, http_port: int, share_ports: boo
     memory.give_back_what_is_freed()
     memory.make_collections_quick()
     stop = asyncio.Event()
+    readiness = Readiness()
+
+    def begin_to_stop() -> None:
+        readiness.stopping()  # first, so that who balances load sends no more while calls are still answered
+        stop.set()
+
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(quietly)
     for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
+        loop.add_signal_handler(signum, begin_to_stop)
     check_free(bind, grpc_port, variable="AXONIZE_OTLP_GRPC_PORT", shared=share_ports)
     with listen(bind, http_port, variable="AXONIZE_OTLP_HTTP_PORT", shared=share_ports) as http_socket:
         offering = Offering()
         admission = Admission(offering.require_open)
+        health = Health(readiness, frozenset({otlp_grpc.SERVICE}))
 
         def grpc_server() -> grpc.aio.Server:
-            server = otlp_grpc.server(offering, admission)
+            server = otlp_grpc.server(offering, admission, health)
             add_port(server, address(bind, grpc_port), certificates)
             return server
 
         http_server = otlp_http.server(
             offering,
             admission,
+            readiness,
             host=bind,
             port=http_port,
             tls=tls.server_context(certificates) if certificates else None,
@@ -57,17 +67,20 @@ async def receive(*, bind: str, grpc_port: int, http_port: int, share_ports: boo
         grpc_tasks = [asyncio.create_task(keep_serving(server, grpc_server, stop)) for server in grpc_servers]
         http_task = asyncio.create_task(http_server.serve(sockets=[http_socket]))
         seal_task = asyncio.create_task(offering.seal_by_age(stop))
+        readiness_task = asyncio.create_task(readiness.watch(stop))
         logger.info(
             "OTLP/gRPC on %s, OTLP/HTTP on %s%s",
             address(bind, grpc_port), address(bind, http_port), ", both with TLS" if certificates else "",
         )  # fmt: skip
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({*grpc_tasks, http_task, seal_task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        tasks = (*grpc_tasks, http_task, seal_task, readiness_task)
+        await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
         logger.info("Stopping: no more requests, then the open batch is sealed")
-        stop.set()
+        begin_to_stop()
         http_server.should_exit = True
-        results = await asyncio.gather(*grpc_tasks, http_task, seal_task, return_exceptions=True)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
         await offering.close()
+        readiness.heartbeat.remove()
         for result in results:
             if isinstance(result, Exception):
                 raise result

@@ -10,8 +10,10 @@ from axonize.database import close_connections
 
 class Command(MigrateCommand):
     def handle(self, *args: Any, **options: Any) -> None:
-        with connections[options["database"]].cursor() as cursor:
+        connection = connections[options["database"]]
+        with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0")
+        connection.connection.patience_seconds = None
         try:
             super().handle(*args, **options)
         finally:

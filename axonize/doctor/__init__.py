@@ -1,0 +1,1 @@
+"""`manage.py doctor`: looks at everything the server stands on, and says how to mend what it finds."""

@@ -1,0 +1,48 @@
+"""The worker's heartbeat: a step of Celery's worker, whose timer shows that its loop turns."""
+
+import time
+from typing import Any, Final
+
+from celery import bootsteps
+from celery.worker import state as worker_state
+from django.conf import settings
+
+from axonize.health.heartbeat import INTERVAL_SECONDS
+from axonize.health.pulse import Pulse
+
+STUCK_SECONDS: Final[float] = settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
+"""A task that takes longer is handed to another worker: this one has lost it."""
+CHECKS: Final = ("redis", "clickhouse", "postgres", "migrations")
+
+
+class Health(bootsteps.StartStopStep):
+    """Tells how the worker is for as long as it runs."""
+
+    requires = {"celery.worker.components:Timer"}  # noqa: RUF012 - as Celery's own steps have it
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        self._timer: Any = None
+        self._pulse: Pulse | None = None
+
+    def start(self, worker: Any) -> None:
+        self._pulse = Pulse(settings.HEALTH_DIR, "worker", checks=CHECKS, stuck=lambda: stuck(worker.concurrency))
+        self._pulse.start()
+        self._timer = worker.timer.call_repeatedly(INTERVAL_SECONDS, self._pulse.turned)
+
+    def stop(self, worker: Any) -> None:  # noqa: ARG002  Celery's signature
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._pulse is not None:
+            self._pulse.stop()
+
+    terminate = stop
+
+
+def stuck(slots: int) -> str:
+    """Return a sentence where every slot has been at one task for too long, else ''."""
+    began_s = [request.time_start for request in tuple(worker_state.active_requests) if request.time_start]
+    longest = [age for start in began_s if (age := time.time() - start) > STUCK_SECONDS]
+    if len(longest) < slots:
+        return ""
+    return f"Each of its {slots} threads has been at one task for more than {STUCK_SECONDS:.0f} s."

@@ -7,6 +7,7 @@ The receiver's command begins with those of the tag, and so does `check_start`, 
 import os
 from collections.abc import Iterator
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
@@ -102,6 +103,20 @@ def https_behind_a_proxy(**_: Any) -> list[CheckMessage]:
                 "redirected to itself: set AXONIZE_TRUST_PROXY=true if a proxy that sets X-Forwarded-Proto ends TLS, "
                 "or else AXONIZE_TLS_CERT_FILE.",
                 id="axonize.W005",
+            )
+        ]
+    return []
+
+
+@register
+def static_files(**_: Any) -> list[CheckMessage]:
+    """W006: the web process would look for collected files where there are none, and fail at each page."""
+    root = settings.STATIC_ROOT
+    if root and not (Path(root) / "staticfiles.json").exists():
+        return [
+            Caution(
+                f"AXONIZE_STATIC_ROOT is {root}, and no static files are there: run `manage.py collectstatic`.",
+                id="axonize.W006",
             )
         ]
     return []

@@ -5,6 +5,7 @@ from csp.decorators import csp_update
 from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path, re_path
+from django.utils.functional import lazy
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
@@ -22,7 +23,8 @@ docs = csp_update({"style-src": [UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as
 
 urlpatterns = [
     path("", include("analytics.pages.urls")),
-    path("favicon.ico", RedirectView.as_view(url=static("axonize/icon.svg"))),
+    # lazily: the commands that come before `collectstatic` load the addresses too
+    path("favicon.ico", RedirectView.as_view(url=lazy(static, str)("axonize/icon.svg"))),
     path("healthz", healthz),
     path("readyz", readyz, name="readiness"),
     path("metrics", metrics),

@@ -54,6 +54,15 @@ def test_a_certificate_without_its_key_is_an_error(settings: Any, tmp_path: Path
     assert isinstance(checks.tls_files()[0], Error)
 
 
+def test_static_files_that_nobody_collected_are_told(settings: Any, tmp_path: Path) -> None:
+    settings.STATIC_ROOT = str(tmp_path)
+    assert told(checks.static_files) == [
+        f"axonize.W006 AXONIZE_STATIC_ROOT is {tmp_path}, and no static files are there: run `manage.py collectstatic`."
+    ]
+    (tmp_path / "staticfiles.json").touch()
+    assert told(checks.static_files) == []
+
+
 def test_limits_that_can_not_be_reached_are_told(settings: Any) -> None:
     settings.OTLP_MAX_REQUEST_BYTES, settings.BATCH_MAX_BYTES, settings.QUEUE_MAX_BYTES = 10, 20, 20
     assert told(checks.sizes) == []

@@ -1,0 +1,136 @@
+"""Axonize as docker-compose.yml runs it, without containers: each service's command and settings, on embedded stores.
+
+Only what a container gives is put in its place: the stores' addresses, the paths of /run/secrets and /tmp, and ports.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+import yaml
+
+from tests.engines import PORT_SETTINGS, free_ports
+from tests.processes import ROOT, Process, running, wait_until
+
+HOST: Final = "axonize.example"
+PARTS: Final = ("worker", "beat", "web", "receiver")
+"""The services that go on, in the order in which they start."""
+START_SECONDS: Final = 60
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+@dataclass(frozen=True)
+class Production:
+    """The running services by name, and how to reach them as from behind a proxy that ends TLS."""
+
+    services: Mapping[str, Process]
+    compose: Mapping[str, Any]
+    environment: Mapping[str, str]
+    folder: Path
+    ports: Mapping[str, int]
+    key: str
+
+    def healthy(self, part: str) -> bool:
+        return self.manage(*self.compose[part]["healthcheck"]["test"][3:]).returncode == 0
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return _manage(self.environment, *arguments)
+
+
+@contextmanager
+def production() -> Iterator[Production]:
+    """Run all services as docker-compose.yml has them, with an API key of every scope."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    folder = Path(tempfile.mkdtemp(prefix="axonize-production-"))
+    folder.chmod(0o711)  # run by root, PostgreSQL becomes another user
+    numbers = free_ports(len(PORT_SETTINGS))
+    ports = dict(zip(PORT_SETTINGS, numbers, strict=True))
+    stores = {"AXONIZE_DATA_DIR": str(folder), "AXONIZE_CLICKHOUSE_PORT": str(ports["AXONIZE_CLICKHOUSE_PORT"])}
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(running("manage.py", "up", "--engines-only", env=stores, until="ready ", timeout_s=90))
+            environment = _environment(compose["web"], folder, ports)
+            with redis.Redis(unix_socket_path=str(folder / "run" / "redis.sock")) as server:
+                server.config_set("requirepass", (folder / "secrets" / "redis_password").read_text())
+            _manage(environment, "collectstatic", "--no-input", check=True)  # the image has them collected
+            _run(compose["migrate"], environment)
+            scopes = ("--scope", "ingest", "--scope", "read", "--scope", "admin")
+            key = _manage(environment, "create_api_key", "end to end", *scopes, check=True).stdout.strip()
+            services = {part: stack.enter_context(_service(compose[part], environment, folder)) for part in PARTS}
+            running_production = Production(services, compose, environment, folder, ports, key)
+            for part in PARTS:
+                wait_until(
+                    lambda part=part: running_production.healthy(part) or services[part].popen.poll() is not None,
+                    START_SECONDS,
+                    lambda part=part: f"{part} is not healthy: {services[part].output}",
+                )
+            yield running_production
+    finally:
+        shutil.rmtree(folder)
+
+
+def _environment(service: Mapping[str, Any], folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
+    """Return a service's environment with secrets of its own, and what .env says of a host behind a proxy."""
+    own = folder / "secrets"
+    own.mkdir(mode=0o700)
+    environment = {name: _substituted(str(value)) for name, value in service["environment"].items()}
+    for name, value in environment.items():
+        if name.endswith("_FILE"):
+            environment[name] = value.replace("/run/secrets", str(own))
+            Path(environment[name]).write_text(secrets.token_urlsafe(48))
+    return (
+        environment
+        | {name: str(port) for name, port in ports.items()}
+        | {
+            "DATABASE_URL": f"postgresql://postgres@{str(folder / 'run').replace('/', '%2F')}/axonize",
+            "REDIS_URL": f"unix://{folder}/run/redis.sock?db=0",
+            "CLICKHOUSE_URL": f"http://axonize@127.0.0.1:{ports['AXONIZE_CLICKHOUSE_PORT']}/axonize",
+            "AXONIZE_HEALTH_DIR": str(folder / "health"),
+            "AXONIZE_STATIC_ROOT": str(folder / "static"),
+            "AXONIZE_LOG_FORMAT": "json",
+            "AXONIZE_HTTPS": "true",
+            "AXONIZE_TRUST_PROXY": "true",
+            "ALLOWED_HOSTS": HOST,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+    )
+
+
+def _substituted(text: str) -> str:
+    return _VARIABLE.sub(lambda match: match[2] or "", text).replace("$$", "$")
+
+
+@contextmanager
+def _service(service: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Iterator[Process]:
+    command = [_substituted(word).replace("/tmp/", f"{folder}/") for word in service["command"]]  # noqa: S108
+    process = Process(*command, env=environment)
+    try:
+        yield process
+    finally:
+        process.popen.terminate()
+        try:
+            process.wait(30)
+        finally:
+            process.popen.kill()
+
+
+def _run(service: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    command = [*service["entrypoint"], *map(_substituted, service["command"])]
+    subprocess.run(command, cwd=ROOT, env=os.environ | dict(environment), check=True, timeout=120)
+
+
+def _manage(environment: Mapping[str, str], *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT, env=os.environ | dict(environment), check=check, timeout=120, text=True, stdout=subprocess.PIPE,
+    )  # fmt: skip

@@ -1,7 +1,7 @@
 """Django system checks of settings that are right each by itself, and wrong together or with what is around them.
 
 Each tells one problem in one sentence, by an id. `manage.py check` runs them, `check --deploy` also the one of a proxy.
-The receiver's command begins with those of the tag, and so does `check_start`, which `manage.py up` runs.
+The migrations begin with all of them too, and so `manage.py up` does; the receiver begins with those of the tag.
 """
 
 import os

@@ -1,5 +1,6 @@
 """What `manage.py check` finds in settings that are each right by themselves."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,10 @@ import pytest
 from django.core.checks import CheckMessage, Error, run_checks
 
 from axonize import checks, tls
-from tests.processes import Process
+from axonize.environment import DOCUMENTED
+from axonize.start import StartRefused
+from tests.engines import PORT_SETTINGS, free_ports
+from tests.processes import ROOT, Process, running
 
 
 def told(check: Callable[..., list[CheckMessage]]) -> list[str]:
@@ -20,7 +24,7 @@ def told(check: Callable[..., list[CheckMessage]]) -> list[str]:
 
 def test_the_settings_of_this_machine_have_nothing_wrong() -> None:
     assert [
-        message for message in run_checks(include_deployment_checks=False) if message.id.startswith("axonize")
+        message for message in run_checks(include_deployment_checks=False) if str(message.id).startswith("axonize")
     ] == []
 
 
@@ -48,7 +52,7 @@ def test_the_key_of_the_examples_is_nothing_to_warn_of(monkeypatch: pytest.Monke
 
 def test_a_certificate_without_its_key_is_an_error(settings: Any, tmp_path: Path) -> None:
     settings.TLS_CERT_FILE = str(tmp_path / "cert.pem")
-    with pytest.raises(tls.StartRefused) as refused:
+    with pytest.raises(StartRefused) as refused:
         tls.configured()
     assert told(checks.tls_files) == [f"axonize.E001 {refused.value}"]
     assert isinstance(checks.tls_files()[0], Error)
@@ -101,13 +105,25 @@ def test_https_without_who_ends_it_is_told(settings: Any) -> None:
     assert told(checks.https_behind_a_proxy) == []
 
 
-@pytest.mark.parametrize("command", ["check", "check_start"])
-def test_a_command_tells_them_and_goes_on(command: str) -> None:
+def test_each_check_is_in_the_docs_and_the_reverse() -> None:
+    named = re.compile(r"axonize\.[EW]\d{3}")
+    assert sorted(named.findall((ROOT / DOCUMENTED).read_text())) == sorted(
+        named.findall((ROOT / "axonize" / "checks.py").read_text())
+    )
+
+
+def test_a_command_tells_them_and_goes_on() -> None:
     environ = {"AXONIZE_BNID": "0.0.0.0", "AXONIZE_HTTPS": "true"}  # noqa: S104 - it is what does not count
-    process = Process("manage.py", command, env=environ)
+    process = Process("manage.py", "check", env=environ)
     assert process.wait(60) == 0
     assert "(axonize.W001) AXONIZE_BNID in the environment is no setting; did you mean AXONIZE_BIND?" in process.output
     assert "W005" not in process.output, "only --deploy asks how browsers come"
+
+
+def test_a_receiver_tells_them_and_goes_on(queue: object) -> None:  # noqa: ARG001  it must be there
+    ports = dict(zip(PORT_SETTINGS, map(str, free_ports(len(PORT_SETTINGS))), strict=True))
+    with running("manage.py", "receive_otlp", env=ports | {"AXONIZE_BNID": "::"}, until="OTLP/gRPC on") as receiver:
+        assert "(axonize.W001) AXONIZE_BNID in the environment is no setting" in receiver.output
 
 
 def test_check_deploy_tells_them_all() -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.deploy.compose import ROOT
 
@@ -54,7 +55,8 @@ def main() -> None:
     os.environ["CLICKHOUSE_PASSWORD"] = PASSWORD
     import chdb  # noqa: PLC0415 - it takes half a second, which whoever imports the names above need not wait for
 
-    connection = chdb._chdb.connect(f"{directory}/data?config-file={server}")
+    bindings: Any = chdb._chdb  # chdb.connect knows no option of the server
+    connection = bindings.connect(f"{directory}/data?config-file={server}")
 
     def ask(sql: str) -> list[list[str]]:
         answer: str = connection.query(sql, "TSV", params={}).bytes().decode()

@@ -130,6 +130,7 @@ def ask(build: Build) -> None:
         "SECRET_KEY": "a-key-for-the-checks-alone-0123456789-abcdefghijklmnopq",
         "ALLOWED_HOSTS": "axonize.example",
         "AXONIZE_HTTPS": "true",
+        "AXONIZE_TRUST_PROXY": "true",
     }
     if not may_be_a_stranger():
         print("  asked as this user: another could not reach this machine's Python")

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from django.core.management.base import CommandError
 
 from axonize.clickhouse.client import WRITE_TIMEOUT_SECONDS
 from axonize.embedded.stack import Stack
+from axonize.settings import env
 from ingest.receiver import processes, run as receiver
 from tests.deploy import compose
 from tests.deploy.compose import ROOT, STORES
@@ -31,13 +31,6 @@ FROM_FILES = {"SECRET_KEY", "DATABASE_PASSWORD", "REDIS_PASSWORD", "CLICKHOUSE_P
 OF_COMPOSE = {"LIMIT_CLICKHOUSE_CPUS", "LIMIT_CLICKHOUSE_MEMORY", "LIMIT_RECEIVER_CPUS"}
 """Variables that docker-compose.yml alone reads."""
 OF_PYTHON = {"PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "DJANGO_SETTINGS_MODULE"}
-
-
-@cache
-def known_settings() -> set[str]:
-    """Return every variable that the settings read, secrets also by the name of their file."""
-    named = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "axonize" / "settings.py").read_text()))
-    return named | {f"{name}_FILE" for name in named & FROM_FILES}
 
 
 def seconds(text: str) -> int:
@@ -98,10 +91,10 @@ def test_compose_takes_the_override_for_certificates(directory: Path) -> None:
     certificates, _ = overrides()
     (directory / "override.yml").write_text(certificates)
     found = parsed_by_compose(directory, "docker-compose.yml", "override.yml")
-    for name in PARTS:
+    for name in OWN:
         secrets = {secret["source"] for secret in found["services"][name]["secrets"]}
         assert secrets - set(OWN[name]["secrets"]) == (
-            {"tls_cert", "tls_key"} if name in {"receiver", "web"} else set()
+            {"tls_cert", "tls_key"} if name in {"receiver", "web", "migrate"} else set()
         )
     paths = {name: value for name, value in compose.example().items() if name.startswith("AXONIZE_TLS_")}
     assert set(paths.values()) == {"/run/secrets/tls_cert", "/run/secrets/tls_key"}
@@ -176,7 +169,7 @@ def test_each_setting_that_is_set_is_one_that_the_code_reads() -> None:
     *_, image = stages((ROOT / "Dockerfile").read_text())
     named = {name for service in OWN.values() for name in compose.environment(service)}
     named |= compose.example().keys() | compose.variables().keys() | (image.environment.keys() - OF_PYTHON)
-    assert named - OF_COMPOSE - known_settings() == set()
+    assert named - OF_COMPOSE - env.variables == set()
 
 
 def test_each_variable_of_compose_alone_is_in_the_example_and_used() -> None:
@@ -199,7 +192,7 @@ def test_each_secret_is_made_by_make_and_read_by_who_has_it() -> None:
     for service in OWN.values():
         files = {name: value for name, value in compose.environment(service).items() if name.endswith("_FILE")}
         assert files == {f"{name}_FILE": f"/run/secrets/{name.lower()}" for name in FROM_FILES}
-        assert files.keys() <= known_settings()
+        assert files.keys() <= env.variables
 
 
 def test_no_secret_stands_in_a_file_of_the_project() -> None:

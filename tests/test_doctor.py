@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import django
 import pytest
 import redis
 import trustme
@@ -365,8 +366,11 @@ def test_files_that_do_not_fit_are_found(settings: Settings, tmp_path: Path) -> 
 
 
 def test_packages_of_another_version_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert bad(installation.packages) == []
+    assert len(installation.locked(installation.lock_file())) > 50
     lock = tmp_path / "base.txt"
+    monkeypatch.setattr(installation, "lock_file", lambda: lock)
+    lock.write_text(f"django=={django.__version__} \\\n    --hash=sha256:00\n")
+    assert bad(installation.packages) == []
     lock.write_text(
         "django==1.0 \\\n    --hash=sha256:00\nno-such-package==1\nredis==0 ; python_version < '3'\n# end\n"
     )

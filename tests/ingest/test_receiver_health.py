@@ -17,7 +17,7 @@ from django.conf import settings
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from ingest.receiver.grpc_health import WATCHERS_OF_A_HOST
+from ingest.receiver.grpc_health import READERS, WATCHERS_OF_A_HOST
 from tests.engines import free_ports
 from tests.health import NOT_SERVING, SERVING, TRACE_SERVICE, grpc_health, health
 from tests.ingest.test_receiver import post
@@ -178,6 +178,21 @@ def test_watchers_are_bounded_and_their_places_are_given_back(receiver: Receiver
                 return False
 
         wait_until(is_watched)
+
+
+def test_callers_that_send_no_request_keep_nobody_from_an_answer(receiver: Receiver) -> None:
+    sent = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        sent.wait(60)
+        yield from ()
+
+    with grpc.insecure_channel(f"127.0.0.1:{receiver.grpc_port}") as channel:
+        method = channel.stream_unary("/grpc.health.v1.Health/Check", None, None)
+        slow = [method.future(nothing(), timeout=60) for _ in range(2 * READERS)]
+        assert grpc_health(receiver.grpc_port) == SERVING
+        assert {call.code() for call in slow} == {grpc.StatusCode.INVALID_ARGUMENT}
+        sent.set()
 
 
 def test_a_call_without_a_request_is_refused(receiver: Receiver) -> None:

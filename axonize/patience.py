@@ -12,6 +12,8 @@ from psycopg.rows import TupleRow
 
 GRACE_SECONDS: Final = 2.0
 """How much later than the server itself would end a statement it is taken to be silent."""
+WAKE_SECONDS: Final = 0.1
+"""How often a wait looks whether it was interrupted; psycopg's own default."""
 SILENT_SECONDS: Final = 2.0
 """The patience with a server that was silent when it was asked last."""
 
@@ -24,13 +26,13 @@ class BoundedConnection(Connection[TupleRow]):
     is_server_silent: ClassVar[bool] = False
     """Of all connections of the process, lest each of them finds out anew."""
 
-    def wait(self, gen: Any, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+    def wait(self, gen: Any, interval: float = WAKE_SECONDS, timeout: float | None = None) -> Any:
         if timeout is not None or self.patience_seconds is None:
-            return super().wait(gen, *args, timeout=timeout, **options)
+            return super().wait(gen, interval, timeout)
         patience_seconds = SILENT_SECONDS if BoundedConnection.is_server_silent else self.patience_seconds
         deadline_s = time.monotonic() + patience_seconds
         try:
-            result = super().wait(gen, *args, timeout=patience_seconds, **options)
+            result = super().wait(gen, interval, patience_seconds)
         except OperationalError as error:
             if time.monotonic() < deadline_s or self.closed:
                 raise

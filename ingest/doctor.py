@@ -48,7 +48,7 @@ def _fill(queued_bytes: int) -> Finding:
 
 
 def _overdue(client: redis.Redis) -> Iterator[Finding]:
-    seconds, _ = cast(tuple[int, int], client.time())
+    seconds, _ = client.time()
     oldest = cast(list[tuple[bytes, float]], client.zrange(f"{PREFIX}sealed", 0, 0, withscores=True))
     overdue_s = seconds - oldest[0][1] / 1000 if oldest else 0.0
     if overdue_s > OVERDUE_SECONDS:

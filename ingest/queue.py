@@ -25,7 +25,6 @@ SEEN_SECONDS = 600  # how long a request's digest is remembered: longer than any
 SEALED_GRACE_MS = 30_000  # how long after its sealing a batch is taken to be on its way to a worker
 LEASE_MS = 60_000  # how long a writer has a batch for itself: longer than WRITE_TIMEOUT_SECONDS
 SOCKET_TIMEOUT_SECONDS = 5
-TIMEOUT_OPTIONS = ("socket_timeout", "socket_connect_timeout")
 PROBE_TIMEOUT_SECONDS = 2
 FULL_SHARE = 63 / 64  # what is free beyond is less than many a request takes
 RECEIVER_CONNECTIONS = 2  # one for offers and one for sealing
@@ -153,9 +152,8 @@ class QueueProbe:
     """Asks whether the queue would take something, on a connection of its own and with little patience."""
 
     def __init__(self) -> None:
-        timeouts = dict.fromkeys(TIMEOUT_OPTIONS, PROBE_TIMEOUT_SECONDS)
         self._client = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL, **timeouts, retry=redis.asyncio.retry.Retry(NoBackoff(), 0)
+            settings.REDIS_URL, **_options(redis.asyncio.retry.Retry(NoBackoff(), 0), PROBE_TIMEOUT_SECONDS)
         )
 
     async def has_room(self) -> bool:
@@ -188,5 +186,5 @@ def connect_async() -> redis.asyncio.Redis:
     return redis.asyncio.Redis.from_pool(pool)
 
 
-def _options(retry: object) -> dict[str, Any]:
-    return {**dict.fromkeys(TIMEOUT_OPTIONS, SOCKET_TIMEOUT_SECONDS), "retry": retry}
+def _options(retry: object, timeout_seconds: int = SOCKET_TIMEOUT_SECONDS) -> dict[str, Any]:
+    return {"socket_timeout": timeout_seconds, "socket_connect_timeout": timeout_seconds, "retry": retry}

@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import redis
@@ -12,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from axonize.clickhouse import migrator
 from axonize.clickhouse.client import get_client
+from axonize.embedded import engines as embedded
 from ingest import gpu_time_schedule, writer
 from ingest.gpu_time_schedule import GPU_TIME
 from ingest.intake import Verdict, examine
@@ -66,6 +69,16 @@ def queue(engines: object) -> Iterator[redis.Redis]:  # noqa: ARG001  it must ru
     client.flushdb()
     yield client
     client.close()
+
+
+@pytest.fixture
+def own_redis() -> Iterator[tuple[redis.Redis, str]]:
+    """Yield a client of a Redis of this test alone, and its URL."""
+    with TemporaryDirectory(prefix="axz-") as directory, embedded.running(Path(directory), 0, only=["redis"]):
+        url = f"unix://{directory}/run/redis.sock?db=0"
+        client = redis.Redis.from_url(url)
+        yield client, url
+        client.close()
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ from axonize.doctor.finding import Check, Finding, clock, fail, ok, warn
 TESTED_VERSION: Final = (26, 8)
 PRIVILEGES: Final = (
     "SELECT", "INSERT", "ALTER", "CREATE TABLE", "CREATE VIEW", "CREATE DICTIONARY", "DROP TABLE", "DROP VIEW",
-    "DROP DICTIONARY", "TRUNCATE", "SYSTEM RELOAD DICTIONARY", "dictGet",
+    "DROP DICTIONARY", "TRUNCATE", "dictGet",
 )  # fmt: skip
+EVERYWHERE: Final = ("SYSTEM RELOAD DICTIONARY",)
+"""Privileges that ClickHouse gives for all databases alone."""
 MANY_PARTS: Final = 500
 """In one partition. ClickHouse takes inserts more slowly from 1,000 on, and none at 3,000."""
 MUTATION_SECONDS: Final = 3600
@@ -88,26 +90,26 @@ def _version(text: str) -> Finding:
 
 
 def _rights() -> Iterator[Finding]:
-    database = clickhouse.database_name()
     user, _ = clickhouse.credentials()
+    database = clickhouse.database_name().replace("\\", "\\\\").replace("`", "\\`")
+    wanted = {f"`{database}`.*": PRIVILEGES, "*.*": EVERYWHERE}
     try:
-        lacking = [privilege for privilege in PRIVILEGES if not _may(privilege, database)]
+        lacking = {on: [each for each in names if not _may(each, on)] for on, names in wanted.items()}
     except ClickHouseError as error:
-        yield warn(f"What {user} may do can't be told: {error.summary}", "Compare SHOW GRANTS with docs/operations.md.")
+        yield warn(f"What {user} may do can't be told: {error.summary}", f"Look at SHOW GRANTS FOR {user}.")
         return
-    if lacking:
-        mend = f"Run, as its administrator: `GRANT {', '.join(lacking)} ON {database}.* TO {user}`."
-        yield fail(f"{user} may not {', '.join(lacking)} in {database}.", mend)
-    else:
+    for on, names in lacking.items():
+        if names:
+            mend = f"Run, as its administrator: `GRANT {', '.join(names)} ON {on} TO {user}`."
+            yield fail(f"{user} may not {', '.join(names)} on {on}.", mend)
+    if not any(lacking.values()):
         yield ok(f"{user} may do what it has to.")
 
 
-def _may(privilege: str, database: str) -> bool:
+def _may(privilege: str, on: str) -> bool:
     # No value can be bound in it; these are ours and not a request's.
-    quoted = database.replace("\\", "\\\\").replace("`", "\\`")
-    sql = f"CHECK GRANT {privilege} ON `{quoted}`.*"
     try:
-        return str(clickhouse.get_client().command(sql)).strip() == "1"
+        return str(clickhouse.get_client().command(f"CHECK GRANT {privilege} ON {on}")).strip() == "1"
     except Exception as error:
         raise classify(error, reading=False) from error
 

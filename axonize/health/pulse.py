@@ -43,7 +43,7 @@ class Pulse(threading.Thread):
         self._heartbeat = Heartbeat(directory, part)
         self._checks = checks
         self._stuck = stuck
-        self._stop = threading.Event()
+        self._ending = threading.Event()
         self._began_s = self._redis_failed_s = time.monotonic()
         self._turned_s: float | None = None
         self._checked_s = self._current_until_s = 0.0
@@ -54,7 +54,7 @@ class Pulse(threading.Thread):
         self._turned_s = time.monotonic()
 
     def run(self) -> None:
-        while not self._stop.wait(INTERVAL_SECONDS):
+        while not self._ending.wait(INTERVAL_SECONDS):
             try:
                 state = self.look()
             except Exception as error:
@@ -65,7 +65,7 @@ class Pulse(threading.Thread):
 
     def stop(self) -> None:
         """End the thread and take the file away: the process goes."""
-        self._stop.set()
+        self._ending.set()
         if self.is_alive():
             self.join(INTERVAL_SECONDS)
 

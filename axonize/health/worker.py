@@ -18,25 +18,26 @@ CHECKS: Final = ("redis", "clickhouse", "postgres", "migrations")
 class Health(bootsteps.StartStopStep):
     """Tells how the worker is for as long as it runs."""
 
-    requires = {"celery.worker.components:Timer"}  # noqa: RUF012 - as Celery's own steps have it
+    requires = ("celery.worker.components:Timer",)
 
-    def __init__(self, worker: Any, **options: Any) -> None:
-        super().__init__(worker, **options)
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
         self._timer: Any = None
         self._pulse: Pulse | None = None
 
-    def start(self, worker: Any) -> None:
-        self._pulse = Pulse(settings.HEALTH_DIR, "worker", checks=CHECKS, stuck=lambda: stuck(worker.concurrency))
+    def start(self, parent: Any) -> None:
+        self._pulse = Pulse(settings.HEALTH_DIR, "worker", checks=CHECKS, stuck=lambda: stuck(parent.concurrency))
         self._pulse.start()
-        self._timer = worker.timer.call_repeatedly(INTERVAL_SECONDS, self._pulse.turned)
+        self._timer = parent.timer.call_repeatedly(INTERVAL_SECONDS, self._pulse.turned)
 
-    def stop(self, worker: Any) -> None:  # noqa: ARG002  Celery's signature
+    def stop(self, parent: Any) -> None:  # noqa: ARG002  Celery's signature
         if self._timer is not None:
             self._timer.cancel()
         if self._pulse is not None:
             self._pulse.stop()
 
-    terminate = stop
+    def terminate(self, parent: Any) -> None:
+        self.stop(parent)
 
 
 def stuck(slots: int) -> str:

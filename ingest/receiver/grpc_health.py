@@ -35,7 +35,7 @@ class Health:
         self._reading = asyncio.Semaphore(READERS)
         self._watchers: Counter[str] = Counter()
 
-    def handler(self) -> grpc.GenericRpcHandler:
+    def handler(self) -> "grpc.GenericRpcHandler[bytes, HealthCheckResponse]":
         """Return the handler of the service.
 
         Each method is one that streams requests, which on the wire is the same as one that takes one: so it is called
@@ -98,12 +98,13 @@ class Health:
         try:
             async with asyncio.timeout(READ_SECONDS):
                 message = await context.read()
-            return HealthCheckRequest.FromString(message if isinstance(message, bytes) else b"").service
+            request: HealthCheckRequest = HealthCheckRequest.FromString(message if isinstance(message, bytes) else b"")
+            service: str = request.service
         except (TimeoutError, DecodeError):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "No HealthCheckRequest came.")
         finally:
             self._reading.release()
-        raise AssertionError  # abort raises
+        return service
 
 
 SERVING: Final = HealthCheckResponse(status=HealthCheckResponse.SERVING)

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import grpc
@@ -18,8 +17,7 @@ from django.conf import settings
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from axonize.embedded import engines
-from ingest.receiver.grpc_health import WATCHERS_OF_A_HOST
+from ingest.receiver.grpc_health import READERS, WATCHERS_OF_A_HOST
 from tests.engines import free_ports
 from tests.health import NOT_SERVING, SERVING, TRACE_SERVICE, grpc_health, health
 from tests.ingest.test_receiver import post
@@ -49,16 +47,6 @@ UNWELL = (503, NOT_SERVING, 1)
 
 
 @pytest.fixture
-def own_redis() -> Iterator[tuple[redis.Redis, str]]:
-    """Yield a client of a Redis of this test, and its URL."""
-    with TemporaryDirectory(prefix="axz-") as directory, engines.running(Path(directory), 0, only=["redis"]):
-        url = f"unix://{directory}/run/redis.sock?db=0"
-        client = redis.Redis.from_url(url)
-        yield client, url
-        client.close()
-
-
-@pytest.fixture
 def receiver(own_redis: tuple[redis.Redis, str], tmp_path: Path) -> Iterator[Receiver]:
     ports = [str(port) for port in free_ports(2)]
     env = {
@@ -74,7 +62,7 @@ def receiver(own_redis: tuple[redis.Redis, str], tmp_path: Path) -> Iterator[Rec
 
 
 def pid_of(client: redis.Redis) -> int:
-    return int(client.info("server")["process_id"])  # type: ignore[index]  # the client's types know of async too
+    return int(client.info("server")["process_id"])
 
 
 def test_it_says_so_while_redis_hangs_and_after_and_lives_all_the_time(
@@ -151,7 +139,12 @@ def test_a_watcher_is_told_before_the_receiver_stops(receiver: Receiver) -> None
     told: queues.SimpleQueue[int] = queues.SimpleQueue()
     with grpc.insecure_channel(f"127.0.0.1:{receiver.grpc_port}") as channel:
         stream = HealthStub(channel).Watch(HealthCheckRequest(service=TRACE_SERVICE))
-        threading.Thread(target=lambda: [told.put(answer.status) for answer in stream], daemon=True).start()
+
+        def listen() -> None:
+            for answer in stream:
+                told.put(answer.status)
+
+        threading.Thread(target=listen, daemon=True).start()
         assert told.get(timeout=10) == SERVING
         receiver.process.popen.terminate()
         assert told.get(timeout=10) == NOT_SERVING
@@ -180,11 +173,26 @@ def test_watchers_are_bounded_and_their_places_are_given_back(receiver: Receiver
 
         def is_watched() -> bool:
             try:
-                return next(watch(HealthCheckRequest(), timeout=10)).status == SERVING
+                return bool(next(watch(HealthCheckRequest(), timeout=10)).status == SERVING)
             except grpc.RpcError:
                 return False
 
         wait_until(is_watched)
+
+
+def test_callers_that_send_no_request_keep_nobody_from_an_answer(receiver: Receiver) -> None:
+    sent = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        sent.wait(60)
+        yield from ()
+
+    with grpc.insecure_channel(f"127.0.0.1:{receiver.grpc_port}") as channel:
+        method = channel.stream_unary("/grpc.health.v1.Health/Check", None, None)
+        slow = [method.future(nothing(), timeout=60) for _ in range(2 * READERS)]
+        assert grpc_health(receiver.grpc_port) == SERVING
+        assert {call.code() for call in slow} == {grpc.StatusCode.INVALID_ARGUMENT}
+        sent.set()
 
 
 def test_a_call_without_a_request_is_refused(receiver: Receiver) -> None:

@@ -7,7 +7,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md")]
 
 
 def settings_of_the_environment() -> set[str]:
@@ -17,20 +16,6 @@ def settings_of_the_environment() -> set[str]:
 def test_each_setting_is_in_the_readme_and_the_reverse() -> None:
     table = "\n".join(line.split("|")[1] for line in README.splitlines() if line.startswith("| `"))
     assert set(re.findall(r"`([A-Z_]{4,})`", table)) == settings_of_the_environment()
-
-
-def test_each_make_target_of_the_docs_exists() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    named = {
-        target for page in PAGES for target in re.findall(r"(?:`|^)make ([a-z-]+)", page.read_text(), re.MULTILINE)
-    }
-    assert named <= targets
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_each_link_leads_somewhere(page: Path) -> None:
-    links = [link for link in re.findall(r"\]\(([^)#]+)", page.read_text()) if "://" not in link]
-    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("name", ["base", "embedded", "dev"])

@@ -122,6 +122,17 @@ def test_the_span_processor_names_the_processs_gpus(
     assert [gpu["user_label"] for gpu in gpus] == [f"cuda:{number}" for number in range(len(gpus))]
 
 
+def test_gpus_in_the_resource_are_shown_there_and_counted_nowhere(run_python: Run, traces: Traces) -> None:
+    run_python(
+        PAGE.block("python", under="OpenTelemetry SDK"),
+        OTEL_RESOURCE_ATTRIBUTES="gpu.0.resource_uuid=MIG-1,host.name=a",
+    )
+    [trace] = traces(service_name="example")
+    assert trace["gpu_count"] == 0
+    assert trace["spans"][0]["resource"]["gpu.0.resource_uuid"] == "MIG-1"
+    assert trace["spans"][0]["gpus"] == []
+
+
 @pytest.mark.parametrize(
     ("heading", "name", "inference_type"),
     [("OpenLLMetry", "openai.chat", "chat"), ("OpenInference", "ChatCompletion", "LLM")],

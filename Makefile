@@ -90,6 +90,7 @@ clean: ## remove the virtual environment; the data in .axonize stays
 .venv/embedded .venv/dev: .venv/%: requirements/%.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed; name one, as in: make run PYTHON=python3.11"; exit 1; }
+	@echo "Installing $< into .venv; the first time this takes a minute or two."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@ $(if $(findstring dev,$*),.venv/embedded)

@@ -29,11 +29,12 @@ exit $status
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of the page; `line` is where its text begins, from 1."""
+    """A fenced block of a page; `line` is where its text begins, from 1."""
 
     language: str
     line: int
     text: str
+    page: Path = PAGE
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Session:
     def run(self, block: Block) -> list[Answer]:
         """Run a block; return what its curl lines got. Fails where it does."""
         if block.language == "python":
-            exec(compile("\n" * (block.line - 1) + block.text, PAGE, "exec"), self.names)  # noqa: S102  our own page
+            exec(compile("\n" * (block.line - 1) + block.text, block.page, "exec"), self.names)  # noqa: S102  our own page
             return []
         left = self.folder / "environment"
         # -a keeps what a block sets for the next ones, functions too; -e and pipefail let no failure pass.
@@ -138,7 +139,7 @@ class Session:
             timeout=300,
             check=False,
         )
-        assert done.returncode == 0, f"{PAGE.name}:{block.line}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0, f"{block.page.name}:{block.line}\n{done.stdout}\n{done.stderr}"
         variables = left.read_text().rstrip("\0").split("\0")
         self.environment = dict(variable.split("=", 1) for variable in variables)
         return [self._answer(path) for path in sorted(self._answers.glob("*.json"), key=lambda p: p.stat().st_mtime_ns)]

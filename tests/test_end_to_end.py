@@ -2,11 +2,11 @@
 
 import base64
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -31,6 +31,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from tests import captures, otlp
+from tests.docs.markdown import Page
 from tests.engines import free_ports
 from tests.ingest.test_otlp_json import otlp_json
 from tests.ingest.test_receiver import JSON, PROTOBUF, export_grpc, post
@@ -260,15 +261,21 @@ def test_the_otel_sdk_reads_back_its_trace(stack: Stack, transport: str) -> None
 
 
 def test_the_readmes_first_trace_arrives(stack: Stack) -> None:
-    [example] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    assert ":4317" in example
-    subprocess.run([sys.executable, "-c", example.replace(":4317", f":{stack.grpc_port}")], check=True, timeout=30)
+    send_it, ask_for_it = Page(ROOT / "README.md").blocks("sh")
+    to_the_stack = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{stack.grpc_port}"}
+    subprocess.run(["bash", "-e", "-c", send_it], cwd=ROOT, env=os.environ | to_the_stack, check=True, timeout=30)
 
     def traces() -> Any:
-        return stack.get("/api/v1/traces", model_name="llama-3-70b", resource_uuid="GPU-1")["traces"]
+        command = ask_for_it.replace(":8000", f":{stack.web_port}")
+        asked = subprocess.run(["bash", "-e", "-c", command], capture_output=True, check=True, timeout=30)
+        return json.loads(asked.stdout)["traces"]
 
     wait_until(traces)
-    assert [(trace["root_span_name"], trace["gpu_count"]) for trace in traces()] == [("generate", 1)]
+    assert [(trace["root_span_name"], trace["models"], trace["gpu_count"]) for trace in traces()] == [
+        ("chat", ["llama-3"], 1)
+    ]
+    wait_until(lambda: stack.knows("/api/v1/gpus/GPU-1"))
+    assert stack.get("/api/v1/gpus/GPU-1")["resource_type"] == "full_gpu"
 
 
 def test_a_gpu_is_in_the_registry_soon_after_its_first_span(stack: Stack) -> None:

@@ -15,6 +15,7 @@ from ingest import gpu_time_schedule
 from ingest.delivery import deliver
 from ingest.gpu_time_schedule import GPU_TIME
 from ingest.holds import HoldLost
+from ingest.pause import RETRY_SECONDS, is_paused
 from ingest.queue import SealedBatches, connect
 from ingest.summary_schedule import SUMMARIES
 from ingest.trial import TrialUndecided
@@ -43,6 +44,9 @@ def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
     batch = queue.claim(batch_id)
     if batch is None:
         return
+    if is_paused(queue.client):
+        queue.release(batch_id, delay_ms=int(RETRY_SECONDS * 1000))
+        raise self.retry(countdown=RETRY_SECONDS)
     try:
         with GPU_TIME.written(queue.client, batch_id), SUMMARIES.written(queue.client, batch_id):
             deliver(queue.client, batch_id, batch)

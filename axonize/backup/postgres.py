@@ -1,0 +1,162 @@
+"""PostgreSQL's half of a backup: pg_dump and pg_restore, at the moment that a session of ours holds."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from django.apps import apps
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from psycopg.conninfo import make_conninfo
+
+from axonize.backup.errors import BackupError
+from axonize.embedded.datadir import DataDirectoryError
+from axonize.embedded.postgres import binaries
+
+DUMP: Final = "postgres.dump"
+_ADVISORY_LOCK: Final = int.from_bytes(b"backup")
+# For an index of a large table; and not for ever behind a program that should have been stopped.
+_SESSION: Final = "-c statement_timeout=0 -c lock_timeout=10s"
+_LIBPQ_NAMES: Final = frozenset(option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults())
+# What a migrated database has before anybody used it, apart from its administrators.
+_UNUSED: Final = ("admin.", "auth.", "contenttypes.", "sessions.", "registry.HistoricalTenant")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that holds a moment of the database: what others see of it is `snapshot`."""
+
+    connection: "psycopg.Connection[tuple[object, ...]]"
+    snapshot: str
+    tenants: Sequence[str]
+
+
+@contextmanager
+def alone() -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
+    """Keep other backups and restores away for as long as the context lasts, and this process lives.
+
+    Raises BackupError.
+    """
+    try:
+        session = psycopg.connect(_conninfo(with_password=True), autocommit=True)
+    except psycopg.Error as error:
+        raise BackupError(f"PostgreSQL does not answer: {error}") from error
+    with session:
+        row = session.execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK]).fetchone()
+        if row is None or not row[0]:
+            raise BackupError("Another backup or restore is at work. Wait until it has ended.")
+        yield session
+
+
+def hold_moment(session: "psycopg.Connection[tuple[object, ...]]") -> Session:
+    """Hold the database as it is now for pg_dump, until the session's transaction ends. Raises psycopg.Error."""
+    session.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    (exported,) = session.execute("SELECT pg_export_snapshot()").fetchall()
+    tenants = session.execute("SELECT slug FROM registry_tenant ORDER BY slug").fetchall()
+    return Session(session, str(exported[0]), [str(slug) for (slug,) in tenants])
+
+
+def dump(directory: Path, held: Session) -> None:
+    """Write the database as of the moment that is held. Raises BackupError."""
+    target = directory / DUMP
+    _run("pg_dump", "--format=custom", f"--snapshot={held.snapshot}", f"--file={target}")
+
+
+def restore(directory: Path) -> None:
+    """Put the dump in the place of all there is, whole or not at all. Raises BackupError."""
+    connection.close()
+    _run(
+        "pg_restore", "--clean", "--if-exists", "--single-transaction", "--exit-on-error", str(directory / DUMP)
+    )  # fmt: skip
+
+
+def server_version() -> str:
+    """Return the server's version, `18.4`. Raises django.db.DatabaseError."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        (version,) = cursor.fetchone()
+    return str(version).split()[0]
+
+
+def applied_migrations() -> list[str]:
+    """Return what is applied, as `app.name`. Raises django.db.DatabaseError."""
+    return sorted(f"{app}.{name}" for app, name in MigrationLoader(connection).applied_migrations)
+
+
+def known_migrations() -> list[str]:
+    """Return what this version would apply."""
+    return sorted(f"{app}.{name}" for app, name in MigrationLoader(connection).graph.nodes)
+
+
+def require_unused() -> None:
+    """Raise BackupError where somebody has used the database. Raises django.db.DatabaseError."""
+    tables = set(connection.introspection.table_names())
+    for model in apps.get_models(include_auto_created=True):
+        label = f"{model._meta.app_label}.{model.__name__}"
+        if label.startswith(_UNUSED) or model._meta.db_table not in tables:
+            continue
+        rows = model._base_manager.all()
+        if label == "registry.Tenant":
+            rows = rows.exclude(slug="default")
+        if rows.exists():
+            raise BackupError(
+                f"The PostgreSQL database is in use: it has {model._meta.verbose_name_plural}. "
+                "Restore into an empty one, which DATABASE_URL names."
+            )
+
+
+def _run(program: str, *arguments: str) -> None:
+    try:
+        path = _program(program)
+    except DatabaseError as error:
+        raise BackupError(f"PostgreSQL does not answer: {error}") from error
+    argv = [str(path), "--no-owner", "--no-privileges", f"--dbname={_conninfo(with_password=False)}", *arguments]
+    password = connection.get_connection_params().get("password")
+    environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    if done.returncode:
+        why = done.stderr.strip()
+        hint = " Stop receiver, worker, beat and web first." if "lock timeout" in why else ""
+        raise BackupError(f"{program} failed: {why}{hint}")
+
+
+def _program(name: str) -> Path:
+    """Return the program that fits the server: the one on PATH, else the embedded one. Raises BackupError."""
+    wanted = int(server_version().split(".")[0])
+    candidates = [Path(found)] if (found := shutil.which(name)) else []
+    try:
+        candidates.append(binaries() / name)
+    except DataDirectoryError:
+        pass
+    versions = {path: _major_version(path) for path in candidates if path.exists()}
+    for path, version in versions.items():
+        if version >= wanted:
+            return path
+    has = " and ".join(str(version) for version in versions.values()) or "none"
+    raise BackupError(
+        f"{name} of PostgreSQL {wanted} or later is needed, and here is {has}: install postgresql-client-{wanted}."
+    )
+
+
+def _major_version(program: Path) -> int:
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603 - ours
+    number = re.search(r"\) (\d+)", told)
+    return int(number[1]) if number else 0
+
+
+def _conninfo(*, with_password: bool) -> str:
+    """Return how to reach the database, as libpq reads it. The password is no argument of a program: all see those."""
+    given = connection.get_connection_params()
+    named = {
+        name: value
+        for name, value in given.items()
+        if name in _LIBPQ_NAMES and (with_password or name != "password") and value is not None
+    }
+    return make_conninfo(**{**named, "options": f"{given.get('options', '')} {_SESSION}".strip()})

@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Final, cast
 
 import redis
@@ -80,10 +80,8 @@ def _at_rest(client: redis.Redis, upkeep: Upkeep, until: float) -> Iterator[None
     try:
         yield
     finally:
-        try:
+        with suppress(LockError):  # it took too long, which KEY tells too
             lock.release()
-        except LockError:
-            pass  # it took too long, which KEY tells too
 
 
 def _resume(client: redis.Redis, token: str) -> None:

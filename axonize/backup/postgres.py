@@ -5,28 +5,29 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
-from django.apps import apps
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
+from django.db.models import QuerySet
 from psycopg.conninfo import make_conninfo
 
 from axonize.backup.errors import BackupError
 from axonize.embedded.datadir import DataDirectoryError
 from axonize.embedded.postgres import binaries
+from ingest.models import DeadLetter
+from registry.models import ApiKey, ComputeResource, Node, PhysicalGPU, Tenant
 
 DUMP: Final = "postgres.dump"
 _ADVISORY_LOCK: Final = int.from_bytes(b"backup")
 # For an index of a large table; and not for ever behind a program that should have been stopped.
 _SESSION: Final = "-c statement_timeout=0 -c lock_timeout=10s"
 _LIBPQ_NAMES: Final = frozenset(option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults())
-# What a migrated database has before anybody used it, apart from its administrators.
-_UNUSED: Final = ("admin.", "auth.", "contenttypes.", "sessions.", "registry.HistoricalTenant")
 
 
 @dataclass(frozen=True)
@@ -98,16 +99,18 @@ def known_migrations() -> list[str]:
 def require_unused() -> None:
     """Raise BackupError where somebody has used the database. Raises django.db.DatabaseError."""
     tables = set(connection.introspection.table_names())
-    for model in apps.get_models(include_auto_created=True):
-        label = f"{model._meta.app_label}.{model.__name__}"
-        if label.startswith(_UNUSED) or model._meta.db_table not in tables:
-            continue
-        rows = model._base_manager.all()
-        if label == "registry.Tenant":
-            rows = rows.exclude(slug="default")
-        if rows.exists():
+    in_use: dict[str, tuple[str, QuerySet[Any]]] = {
+        "tenants": ("registry_tenant", Tenant.objects.exclude(slug=settings.DEFAULT_TENANT)),
+        "API keys": ("registry_apikey", ApiKey.objects.all()),
+        "nodes": ("registry_node", Node.objects.all()),
+        "cards": ("registry_physicalgpu", PhysicalGPU.objects.all()),
+        "compute resources": ("registry_computeresource", ComputeResource.objects.all()),
+        "dead letters": ("ingest_deadletter", DeadLetter.objects.all()),
+    }
+    for name, (table, rows) in in_use.items():
+        if table in tables and rows.exists():
             raise BackupError(
-                f"The PostgreSQL database is in use: it has {model._meta.verbose_name_plural}. "
+                f"The PostgreSQL database is in use: it has {name}. "
                 "Restore into an empty one, which DATABASE_URL names."
             )
 
@@ -131,10 +134,8 @@ def _program(name: str) -> Path:
     """Return the program that fits the server: the one on PATH, else the embedded one. Raises BackupError."""
     wanted = int(server_version().split(".")[0])
     candidates = [Path(found)] if (found := shutil.which(name)) else []
-    try:
+    with suppress(DataDirectoryError):
         candidates.append(binaries() / name)
-    except DataDirectoryError:
-        pass
     versions = {path: _major_version(path) for path in candidates if path.exists()}
     for path, version in versions.items():
         if version >= wanted:

@@ -73,8 +73,8 @@ def restore(directory: Path, say: Say) -> Manifest:
     _require_same_schema(found)
     manifest.require_whole(directory, found, say)
     with postgres.alone():
-        for migration in migrator.migrate():
-            say(f"ClickHouse: applied {migration.name}")
+        applied = len(list(migrator.migrate()))
+        say(f"ClickHouse: {applied} migrations applied.")
         _require_unused()
         files = [file for file in found.files if file.table]
         with clickhouse.copy(clickhouse.tables(), purpose="restore") as copied:
@@ -110,7 +110,7 @@ def _require_same_schema(found: Manifest) -> None:
     )
     if newer:
         raise BackupError(
-            f"The backup is of a newer or another version of Axonize: it has {sorted(newer)[0]}. "
+            f"The backup is of a newer or another version of Axonize: it has {min(newer)}. "
             "Restore it with the version that made it."
         )
     if found.clickhouse_migrations != ours or set(found.postgres_migrations) != set(postgres.known_migrations()):

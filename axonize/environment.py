@@ -11,6 +11,7 @@ Parser = TypeVar("Parser", bound=Callable[..., Any])
 
 PORT = validate.Range(min=1, max=65535)
 POSITIVE = validate.Range(min=1)
+DAYS = validate.Range(min=1, max=3650)  # a partition a day, of which ClickHouse keeps some thousands well
 LOG_LEVEL = validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 
 

@@ -7,7 +7,7 @@ from csp.constants import NONE, SELF
 from environs import validate
 
 from axonize.admin_look import UNFOLD
-from axonize.environment import LOG_LEVEL, PORT, POSITIVE, Environment, url
+from axonize.environment import DAYS, LOG_LEVEL, PORT, POSITIVE, Environment, url
 from axonize.exposure import is_loopback
 
 __all__ = ["UNFOLD"]
@@ -94,8 +94,11 @@ BATCH_MAX_BYTES = env.int("AXONIZE_BATCH_MAX_BYTES", 64 * 1024 * 1024, validate=
 BATCH_MAX_AGE_MS = env.int("AXONIZE_BATCH_MAX_AGE_MS", 800, validate=POSITIVE)
 # Of each API key that has no limit of its own; 0 is none
 SPANS_PER_SECOND = env.int("AXONIZE_SPANS_PER_SECOND", 0, validate=validate.Range(min=0))
-# ClickHouse keeps 30 days (TTL of its tables); what it would drop at once must be refused instead
-RETENTION_DAYS = env.int("AXONIZE_RETENTION_DAYS", 30, validate=validate.Range(min=1, max=30))
+# Days that spans and traces, GPUs' readings, and GPUs' time and cost are kept (axonize.clickhouse.retention)
+RETENTION_DAYS = env.int("AXONIZE_RETENTION_DAYS", 30, validate=DAYS)
+GPU_METRICS_RETENTION_DAYS = env.int("AXONIZE_GPU_METRICS_RETENTION_DAYS", RETENTION_DAYS, validate=DAYS)
+GPU_TIME_RETENTION_DAYS = env.int("AXONIZE_GPU_TIME_RETENTION_DAYS", RETENTION_DAYS, validate=DAYS)
+DEAD_LETTER_RETENTION_DAYS = env.int("AXONIZE_DEAD_LETTER_RETENTION_DAYS", 30, validate=DAYS)
 # Of the REST API, for each API key that has no limit of its own; 0 is none
 REQUESTS_PER_MINUTE = env.int("AXONIZE_REQUESTS_PER_MINUTE", 1200, validate=validate.Range(min=0))
 QUERY_MAX_SECONDS = env.int("AXONIZE_QUERY_MAX_SECONDS", 20, validate=POSITIVE)
@@ -283,6 +286,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "ingest.tasks.share_out_gpu_time",
         "schedule": 5.0,
         "options": {"expires": 5.0},
+    },
+    "apply-retention": {
+        "task": "ingest.tasks.apply_retention",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
     },
     "sync-registry": {
         "task": "registry.tasks.sync_registry",

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from typing import Any, Final
 
 import psycopg
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import QuerySet
 from psycopg.conninfo import make_conninfo
 
 from axonize.backup.errors import BackupError
+from axonize.database import close_connections
 from axonize.embedded.datadir import DataDirectoryError
 from axonize.embedded.postgres import binaries
 from ingest.models import DeadLetter
@@ -25,8 +27,8 @@ from registry.models import ApiKey, ComputeResource, Node, PhysicalGPU, Tenant
 
 DUMP: Final = "postgres.dump"
 _ADVISORY_LOCK: Final = int.from_bytes(b"backup")
-# For an index of a large table; and not for ever behind a program that should have been stopped.
-_SESSION: Final = "-c statement_timeout=0 -c lock_timeout=10s"
+_SESSION: Final = "-c statement_timeout=0"  # an index of a large table outlasts any page
+_OTHERS_LEAVE_SECONDS: Final = 5.0
 _LIBPQ_NAMES: Final = frozenset(option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults())
 
 
@@ -70,12 +72,30 @@ def dump(directory: Path, held: Session) -> None:
     _run("pg_dump", "--format=custom", f"--snapshot={held.snapshot}", f"--file={target}")
 
 
-def restore(directory: Path) -> None:
-    """Put the dump in the place of all there is, whole or not at all. Raises BackupError."""
-    connection.close()
-    _run(
-        "pg_restore", "--clean", "--if-exists", "--single-transaction", "--exit-on-error", str(directory / DUMP)
-    )  # fmt: skip
+def restore(directory: Path, session: "psycopg.Connection[tuple[object, ...]]") -> None:
+    """Put the dump in the place of all there is, whole or not at all; `session` is that of alone(). Raises BackupError.
+
+    pg_restore would wait for ever for a table that somebody has a lock on.
+    """
+    close_connections()
+    _require_nobody_else(session)
+    _run("pg_restore", "--clean", "--if-exists", "--single-transaction", "--exit-on-error", str(directory / DUMP))
+
+
+def _require_nobody_else(session: "psycopg.Connection[tuple[object, ...]]") -> None:
+    until = time.monotonic() + _OTHERS_LEAVE_SECONDS
+    while others := session.execute(
+        """
+        SELECT 1 FROM pg_stat_activity
+        WHERE datname = current_database() AND pid != pg_backend_pid() AND backend_type = 'client backend'
+        """
+    ).fetchall():
+        if time.monotonic() > until:
+            raise BackupError(
+                f"{len(others)} other connections use the PostgreSQL database. "
+                "Stop receiver, worker, beat and web first, and whatever else is connected."
+            )
+        time.sleep(0.05)
 
 
 def server_version() -> str:
@@ -116,18 +136,13 @@ def require_unused() -> None:
 
 
 def _run(program: str, *arguments: str) -> None:
-    try:
-        path = _program(program)
-    except DatabaseError as error:
-        raise BackupError(f"PostgreSQL does not answer: {error}") from error
+    path = _program(program)
     argv = [str(path), "--no-owner", "--no-privileges", f"--dbname={_conninfo(with_password=False)}", *arguments]
     password = connection.get_connection_params().get("password")
     environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if done.returncode:
-        why = done.stderr.strip()
-        hint = " Stop receiver, worker, beat and web first." if "lock timeout" in why else ""
-        raise BackupError(f"{program} failed: {why}{hint}")
+        raise BackupError(f"{program} failed: {done.stderr.strip()}")
 
 
 def _program(name: str) -> Path:

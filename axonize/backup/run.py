@@ -10,7 +10,7 @@ from axonize.backup import clickhouse, manifest, postgres
 from axonize.backup.errors import BackupError
 from axonize.backup.manifest import Manifest
 from axonize.backup.writing import written
-from axonize.clickhouse import client as clickhouse_client, migrator
+from axonize.clickhouse import client as clickhouse_client, migrator, retention
 from ingest.gpu_time_schedule import GPU_TIME
 from ingest.pause import writing_paused
 from ingest.queue import connect
@@ -72,14 +72,16 @@ def restore(directory: Path, say: Say) -> Manifest:
     found = manifest.read(directory)
     _require_same_schema(found)
     manifest.require_whole(directory, found, say)
-    with postgres.alone():
+    with postgres.alone() as session:
         applied = len(list(migrator.migrate()))
         say(f"ClickHouse: {applied} migrations applied.")
         _require_unused()
+        # Before the first row, lest what is kept for longer than the schema says goes as soon as it is back.
+        retention.change(retention.changes())
         files = [file for file in found.files if file.table]
         with clickhouse.copy(clickhouse.tables(), purpose="restore") as copied:
             clickhouse.load(directory, copied, files, say)
-            postgres.restore(directory)
+            postgres.restore(directory, session)
             say("PostgreSQL: restored.")
             copied.hand_over()
     clickhouse_client.command("SYSTEM RELOAD DICTIONARY registry")

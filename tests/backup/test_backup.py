@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
+from celery.exceptions import Retry
 from clickhouse_connect.driver import Client as ClickHouse
 from django.core.management import CommandError, call_command
 
@@ -167,7 +168,7 @@ def test_while_writing_is_paused_a_worker_gives_its_batch_back(
     body = request(span()).SerializeToString()
     assert asyncio.run(offer_and_seal([judge(body)], "one"))
     with writing_paused(queue):
-        with pytest.raises(Exception, match="Retry in 1"):
+        with pytest.raises(Retry):
             tasks.write_batch("one")
         with pytest.raises(WritingGoesOn), writing_paused(queue):
             pass
@@ -179,7 +180,7 @@ def test_while_writing_is_paused_a_worker_gives_its_batch_back(
 @pytest.mark.usefixtures("fleet")
 def test_databases_that_are_in_use_are_not_restored_into(clickhouse: ClickHouse, backup: Backup, empty: Empty) -> None:
     directory = backup()
-    with pytest.raises(CommandError, match=r"The ClickHouse database is in use: .*spans.* have rows.*CLICKHOUSE_URL names"):
+    with pytest.raises(CommandError, match=r"ClickHouse database is in use: .*spans.* have rows.*CLICKHOUSE_URL"):
         restore(directory)
     empty()
     Tenant.objects.create(slug="somebody")
@@ -272,15 +273,15 @@ def test_two_backups_at_a_time_are_one_too_many(clickhouse: ClickHouse, tmp_path
         call_command("backup", str(tmp_path / "second"), stdout=StringIO(), stderr=StringIO())
 
 
-def test_a_program_that_holds_a_table_is_told_of_instead_of_waited_for(
+def test_whoever_is_connected_is_told_of_instead_of_waited_for(
     clickhouse: ClickHouse, backup: Backup, empty: Empty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = backup()
     empty()
-    monkeypatch.setattr(postgres, "_SESSION", "-c lock_timeout=100ms")
+    monkeypatch.setattr(postgres, "_OTHERS_LEAVE_SECONDS", 0.5)
     with psycopg.connect(postgres._conninfo(with_password=True)) as other:
         other.execute("SELECT * FROM registry_tenant")
-        with pytest.raises(CommandError, match="Stop receiver, worker, beat and web first"):
+        with pytest.raises(CommandError, match=r"1 other connections use .* Stop receiver, worker, beat and web"):
             restore(directory)
     assert not clickhouse.query("SELECT * FROM spans").result_rows
 

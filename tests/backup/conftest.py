@@ -46,12 +46,12 @@ Empty = Callable[[], None]
 def send(ingest: Ingest, trace_id: bytes, *, tenant: str = "default", start_ns: int = START_NS) -> None:
     """Send a trace of three spans, two of them on a card, in two batches."""
     held = gpu(resource_uuid=CARD, physical_uuid=CARD, utilization=50.0) | {"gen_ai.request.model": "llama"}
-    at = {"trace_id": trace_id, "start_ns": start_ns, "duration_ns": 10 * SECOND_NS}
-    ingest(
-        request(span("root", **at), span("decode", **at, attributes=held), resource={"service.name": "s"}),
-        tenant=tenant,
+    one, two, three = (
+        span(name, trace_id=trace_id, start_ns=start_ns, duration_ns=10 * SECOND_NS, attributes=attributes)
+        for name, attributes in (("root", {}), ("decode", held), ("late", held))
     )
-    ingest(request(span("late", **at, attributes=held), resource={"service.name": "s"}), tenant=tenant)
+    ingest(request(one, two, resource={"service.name": "s"}), tenant=tenant)
+    ingest(request(three, resource={"service.name": "s"}), tenant=tenant)
 
 
 @pytest.fixture

@@ -16,6 +16,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"expires": 5.0},
     },
+    "apply-retention": {
+        "task": "ingest.tasks.apply_retention",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "sync-registry": {
         "task": "registry.tasks.sync_registry",
         "schedule": 2.0,

@@ -9,7 +9,7 @@ from axonize import stores
 from axonize.admin_look import UNFOLD
 from axonize.api_rules import DRF_STANDARDIZED_ERRORS, REST_FRAMEWORK, SPECTACULAR_SETTINGS
 from axonize.content_policy import CONTENT_SECURITY_POLICY
-from axonize.environment import ADDRESS, DIRECTORY, HOSTS, LOG_LEVEL, ORIGINS, PEM_FILE, PORT, POSITIVE, Environment
+from axonize.environment import ADDRESS, DAYS, DIRECTORY, HOSTS, LOG_LEVEL, ORIGINS, PEM_FILE, PORT, POSITIVE, Environment
 from axonize.exposure import is_loopback
 from axonize.health.heartbeat import DEFAULT_DIR as HEALTH_DEFAULT_DIR
 from axonize.schedule import CELERY_BEAT_SCHEDULE
@@ -111,8 +111,12 @@ BATCH_MAX_BYTES = env.int("AXONIZE_BATCH_MAX_BYTES", 64 * 1024 * 1024, validate=
 BATCH_MAX_AGE_MS = env.int("AXONIZE_BATCH_MAX_AGE_MS", 800, validate=POSITIVE)
 # Of each API key that has no limit of its own; 0 is none
 SPANS_PER_SECOND = env.int("AXONIZE_SPANS_PER_SECOND", 0, validate=validate.Range(min=0))
-# ClickHouse keeps 30 days (TTL of its tables); what it would drop at once must be refused instead
-RETENTION_DAYS = env.int("AXONIZE_RETENTION_DAYS", 30, validate=validate.Range(min=1, max=30))
+# Days that spans and traces, GPUs' readings, and GPUs' time and cost are kept (axonize.clickhouse.retention)
+RETENTION_DAYS = env.int("AXONIZE_RETENTION_DAYS", 30, validate=DAYS)
+AS_SPANS = "as `AXONIZE_RETENTION_DAYS`"
+GPU_METRICS_RETENTION_DAYS = env.int("AXONIZE_GPU_METRICS_RETENTION_DAYS", RETENTION_DAYS, validate=DAYS, shown=AS_SPANS)
+GPU_TIME_RETENTION_DAYS = env.int("AXONIZE_GPU_TIME_RETENTION_DAYS", RETENTION_DAYS, validate=DAYS, shown=AS_SPANS)
+DEAD_LETTER_RETENTION_DAYS = env.int("AXONIZE_DEAD_LETTER_RETENTION_DAYS", 30, validate=DAYS)
 # Of the REST API, for each API key that has no limit of its own; 0 is none
 REQUESTS_PER_MINUTE = env.int("AXONIZE_REQUESTS_PER_MINUTE", 1200, validate=validate.Range(min=0))
 QUERY_MAX_SECONDS = env.int("AXONIZE_QUERY_MAX_SECONDS", 20, validate=POSITIVE)

@@ -9,13 +9,14 @@ from typing import cast
 
 from django.conf import settings
 
+from axonize.clickhouse.retention import MOST_DAYS_LATE
 from ingest.queue import LEASE_MS, SEALED_GRACE_MS
 from ingest.tasks import LONGEST_RETRY_SECONDS, REFUSED_RETRY_SECONDS
 
 RECEIVERS = 4
 SPANS_PER_SECOND = 60_000
 USUAL_PARTITIONS = 2  # a table's partition is a day; around midnight a batch has spans of two
-MOST_PARTITIONS = 32  # the days of the longest retention, today and tomorrow
+MOST_PARTITIONS = MOST_DAYS_LATE + 2  # today and tomorrow
 
 
 def rewritten_within_seconds() -> float:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from axonize.clickhouse.client import BACKGROUND_SETTINGS, command, query, server_now_ms
+from axonize.clickhouse.retention import first_minute_of_gpu_metrics
 from ingest.upkeep import RUN_SECONDS
 
 NS_PER_MINUTE: Final = 60 * 10**9
@@ -124,7 +125,7 @@ def share_out_changes(*, of_last_ms: int) -> None:
         bounds,
         settings={"max_result_rows": 0},
     )
-    for first, last in stretches(_pairs(minutes), most=MOST_CHANGES_AT_ONCE):
+    for first, last in stretches(_kept(minutes), most=MOST_CHANGES_AT_ONCE):
         _share_out(first, last, wanted=_CHANGED, wanted_resources=_CHANGED_RESOURCES, parameters=bounds)
 
 
@@ -146,7 +147,7 @@ def share_out_all() -> Iterator[float]:
         """,
         settings={"max_result_rows": 0},
     )
-    found = list(stretches(_pairs(minutes), most=MOST_SPANS_AT_ONCE))
+    found = list(stretches(_kept(minutes), most=MOST_SPANS_AT_ONCE))
     for number, (first, last) in enumerate(found, start=1):
         _share_out(first, last, wanted="true", wanted_resources="true", parameters={})
         yield number / len(found)
@@ -171,8 +172,13 @@ def stretches(minutes: Iterable[tuple[int, int]], *, most: int) -> Iterator[tupl
         yield first, last
 
 
-def _pairs(rows: Iterable[Mapping[str, int]]) -> Iterator[tuple[int, int]]:
-    return ((row["minute"], row["weight"]) for row in rows)
+def _kept(rows: Iterable[Mapping[str, int]]) -> Iterator[tuple[int, int]]:
+    """Return the minutes, and their weights, of which every snapshot is there.
+
+    One that is older has been shared out while they all were, and what is left of it is no ground to do so again.
+    """
+    first = first_minute_of_gpu_metrics()
+    return ((row["minute"], row["weight"]) for row in rows if row["minute"] >= first)
 
 
 def _share_out(

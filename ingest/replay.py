@@ -8,14 +8,15 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import transaction
 
 from ingest.intake import MalformedRequest, Verdict, examine
 from ingest.models import DeadLetter
 from ingest.queue import OpenBatch, connect_async
 from ingest.refusals import TryLater
+from ingest.retention import days_accepted
 from ingest.tasks import new_batch_id, write_batch
+from registry.models import Tenant
 
 logger = logging.getLogger(__name__)
 
@@ -113,9 +114,10 @@ def _verdict(letter: DeadLetter) -> Verdict:
     """Return the intake's verdict on a letter of which it takes every span. Raises ReplayRefused."""
     if not letter.spans:
         raise ReplayRefused("Its bytes can't be decoded, so there are no spans to replay.")
+    days = Tenant.objects.filter(slug=letter.tenant).values_list("retention_days", flat=True).first()
     try:
         verdict = examine(
-            bytes(letter.body), tenant=letter.tenant, now_ns=time.time_ns(), retention_days=settings.RETENTION_DAYS
+            bytes(letter.body), tenant=letter.tenant, now_ns=time.time_ns(), retention_days=days_accepted(days)
         )
     except MalformedRequest as error:
         raise ReplayRefused(str(error)) from error

@@ -11,10 +11,11 @@ from celery.utils.log import get_task_logger
 from django.db import DatabaseError, OperationalError
 
 from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable
-from ingest import gpu_time_schedule
+from ingest import gpu_time_schedule, retention
 from ingest.delivery import deliver
 from ingest.gpu_time_schedule import GPU_TIME
 from ingest.holds import HoldLost
+from ingest.pause import RETRY_SECONDS, is_paused
 from ingest.queue import SealedBatches, connect
 from ingest.summary_schedule import SUMMARIES
 from ingest.trial import TrialUndecided
@@ -26,6 +27,7 @@ LONGEST_RETRY_SECONDS = 30.0
 REFUSED_RETRY_SECONDS = 300.0
 ORPHANED_AFTER_MS = 5_000  # a receiver seals its own batch long before
 RESCUED_AT_ONCE = 100
+RETENTION_SECONDS = 240.0  # with its last statement less than the broker waits (visibility_timeout)
 
 
 @lru_cache(maxsize=1)
@@ -43,6 +45,9 @@ def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
     batch = queue.claim(batch_id)
     if batch is None:
         return
+    if is_paused(queue.client):
+        queue.release(batch_id, delay_ms=int(RETRY_SECONDS * 1000))
+        raise self.retry(countdown=RETRY_SECONDS)
     try:
         with GPU_TIME.written(queue.client, batch_id), SUMMARIES.written(queue.client, batch_id):
             deliver(queue.client, batch_id, batch)
@@ -79,6 +84,23 @@ def share_out_gpu_time() -> None:
         gpu_time_schedule.keep_up(sealed_batches().client)
     except ClickHouseError as error:
         logger.warning("The time of GPUs is not shared out, the next run tries again: %s", error)
+
+
+@shared_task
+def apply_retention() -> None:
+    """Have every store keep what the settings and the tenants say; a store that is away is a line in the log.
+
+    It is asked each hour, though days end at midnight: what one run has no time for is the next one's, and a machine
+    that sleeps at night misses nothing.
+    """
+    try:
+        left = retention.apply(most_seconds=RETENTION_SECONDS)
+    except (ClickHouseError, DatabaseError) as error:
+        logger.warning("What is too old is not deleted, the next run tries again: %s", error)
+        return
+    retention.remember_success(sealed_batches().client)
+    if left:
+        logger.info("Some of what is too old is left to the next run.")
 
 
 @shared_task

@@ -72,6 +72,10 @@ class Upkeep:
         self.name = name
         self._changes, self._everything = changes, everything
 
+    def begin_again(self, client: redis.Redis) -> None:
+        """Have the next run look at all there is, as after a restore. Raises redis.RedisError."""
+        client.delete(self.begun, self.due, self.until, self.resting)
+
     @contextmanager
     def written(self, client: redis.Redis, batch_id: str) -> Iterator[None]:
         """Have it follow the batch that is written within. Raises redis.RedisError."""

@@ -12,7 +12,7 @@ class Identity:
     """For whom a request acts, and what it may do.
 
     `tenant` is a slug; `key_id` the visible prefix of the key and `key_name` its name, "" for who needs none. A limit
-    of None is the server's own, as its settings say; 0 is no limit.
+    of None is the server's own, as its settings say; 0 is no limit. `retention_days` are the tenant's own, if any.
     """
 
     tenant: str
@@ -21,6 +21,7 @@ class Identity:
     ingest_spans_per_second: int | None = None
     requests_per_minute: int | None = None
     key_name: str = ""
+    retention_days: int | None = None
 
     def may(self, scope: str) -> bool:
         """Tell whether it has the scope. `admin` contains `read`; nothing but `ingest` contains `ingest`."""

@@ -214,6 +214,7 @@ def _identity_of(key: ApiKey) -> Identity:
         key_name=key.name,
         ingest_spans_per_second=key.ingest_spans_per_second,
         requests_per_minute=key.requests_per_minute,
+        retention_days=key.tenant.retention_days,
     )
 
 

@@ -19,6 +19,12 @@ WATERMARK_KEY: Final = "registry.sync.seen.watermark_ms"
 _ADVISORY_LOCK: Final = int.from_bytes(b"registry")
 
 
+def begin_again() -> None:
+    """Have the next run read everything, as after a restore."""
+    cache.delete(WATERMARK_KEY)
+    demand_mirror()
+
+
 def sync_registry() -> bool:
     """Bring PostgreSQL up to what ClickHouse saw since the last run, then ClickHouse up to PostgreSQL.
 

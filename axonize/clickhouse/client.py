@@ -18,8 +18,8 @@ WRITE_TIMEOUT_SECONDS = 50
 BACKGROUND_SETTINGS: Final[dict[str, object]] = {"os_threads_nice_value_query": 10}
 
 
-def connect(*, database: str) -> Client:
-    """Open a client of the server that CLICKHOUSE_URL names.
+def connect(*, database: str, timeout_seconds: int = WRITE_TIMEOUT_SECONDS) -> Client:
+    """Open a client of the server that CLICKHOUSE_URL names, which waits so long for an answer.
 
     The pool holds as many connections as the process has users at once, and makes a further one wait.
     Raises ClickHouseUnavailable.
@@ -35,7 +35,7 @@ def connect(*, database: str) -> Client:
             password=password,
             database=database,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            send_receive_timeout=WRITE_TIMEOUT_SECONDS,
+            send_receive_timeout=timeout_seconds,
             compress="zstd",
             query_retries=0,
             autogenerate_session_id=False,

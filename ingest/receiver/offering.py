@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from ingest.intake import Verdict, examine
 from ingest.queue import OpenBatch, connect_async
 from ingest.refusals import QueueUnavailable
+from ingest.retention import days_accepted
 from ingest.tasks import new_batch_id, write_batch
 from registry.keys import Identity
 
@@ -36,7 +37,12 @@ class Offering:
 
         When it returns, the accepted spans are in Redis. Raises MalformedRequest, QueueUnavailable, RateExceeded.
         """
-        verdict = examine(body, tenant=identity.tenant, now_ns=time.time_ns(), retention_days=settings.RETENTION_DAYS)
+        verdict = examine(
+            body,
+            tenant=identity.tenant,
+            now_ns=time.time_ns(),
+            retention_days=days_accepted(identity.retention_days),
+        )
         del body  # it may be large, and the queue may take its time
         if verdict.frame:
             await self._append(verdict, identity)

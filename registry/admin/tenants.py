@@ -16,8 +16,8 @@ from registry.models import ApiKey, ComputeResource, Node, PhysicalGPU, Tenant
 
 @admin.register(Tenant)
 class TenantAdmin(HistoryMixin, RegistryAdmin):
-    list_display = ("slug", "name", "nodes", "cards", "resources", "keys", "created_at")
-    search_fields = ("slug", "name")
+    list_display = ("slug", "name", "nodes", "cards", "resources", "keys", "retention_days", "created_at")
+    search_fields = ("slug", "name", "retention_days")
     ordering = ("slug",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -34,7 +34,7 @@ class TenantAdmin(HistoryMixin, RegistryAdmin):
         return tenants
 
     def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
-        fields = ("slug", "name")
+        fields = ("slug", "name", "retention_days")
         return fields if obj is None else (*fields, "created_at", "nodes", "cards", "resources", "keys")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:

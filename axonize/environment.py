@@ -11,6 +11,9 @@ Parser = TypeVar("Parser", bound=Callable[..., Any])
 
 PORT = validate.Range(min=1, max=65535)
 POSITIVE = validate.Range(min=1)
+CLUSTER_NAME = validate.Regexp(
+    r"(?:[A-Za-z_][\w.-]*)?\Z", error="Not a cluster's name: letters, digits, '_', '.' and '-', a letter first."
+)
 LOG_LEVEL = validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 
 

@@ -7,7 +7,7 @@ from csp.constants import NONE, SELF
 from environs import validate
 
 from axonize.admin_look import UNFOLD
-from axonize.environment import LOG_LEVEL, PORT, POSITIVE, Environment, url
+from axonize.environment import CLUSTER_NAME, LOG_LEVEL, PORT, POSITIVE, Environment, url
 from axonize.exposure import is_loopback
 
 __all__ = ["UNFOLD"]
@@ -36,6 +36,8 @@ REDIS_URL = env.str("REDIS_URL", "", validate=url("redis", "rediss", "unix")) or
 CLICKHOUSE_URL = (
     env.str("CLICKHOUSE_URL", "", validate=url("http", "https")) or f"http://127.0.0.1:{CLICKHOUSE_PORT}/axonize"
 )
+# Of the servers' configuration (remote_servers); '' is one server that is no cluster
+CLICKHOUSE_CLUSTER = env.str("CLICKHOUSE_CLUSTER", "", validate=CLUSTER_NAME)
 
 # Security
 DEBUG = env.bool("DEBUG", False)

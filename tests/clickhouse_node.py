@@ -22,7 +22,7 @@ def main(directory: Path) -> None:
     import chdb  # noqa: PLC0415 - after TZ, which it reads when it is imported
 
     # The last of the statements does not end, so neither do the listeners.
-    chdb._chdb.query(  # noqa: SLF001 - chdb.query is bound to one session
+    chdb._chdb.query(
         """
         SYSTEM START LISTEN TCP;
         SYSTEM START LISTEN HTTP;

@@ -33,7 +33,7 @@ class Node:
 
     def answers(self) -> bool:
         try:
-            with urlopen(Request(f"http://127.0.0.1:{self.http_port}/ping"), timeout=2) as answer:  # noqa: S310 - loopback
+            with urlopen(Request(f"http://127.0.0.1:{self.http_port}/ping"), timeout=2) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False

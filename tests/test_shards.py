@@ -16,7 +16,6 @@ from axonize.clickhouse import client as clickhouse_client, migrator
 from axonize.clickhouse.client import get_client
 from axonize.clickhouse.cluster import SHARDING_KEYS, Cluster
 from axonize.clickhouse.deletion import delete_traces
-from axonize.clickhouse.errors import ClickHouseError
 from ingest import writer
 from ingest.gpu_time import share_out_changes
 from ingest.intake import enclose
@@ -44,7 +43,7 @@ QUESTIONS = [
     f"/spans?{RANGE}&limit=100&service_name=service-2",
     f"/analytics/overview?{RANGE}",
     f"/analytics/latency?{RANGE}&group_by=service_name",
-    f"/analytics/latency?{RANGE}&of=traces&group_by=node_id",
+    f"/analytics/latency?{RANGE}&of=trace&group_by=node_id",
     f"/analytics/throughput?{RANGE}&group_by=model_name",
     f"/analytics/models?{RANGE}",
     f"/analytics/services?{RANGE}",
@@ -128,8 +127,8 @@ def write_all() -> None:
     summarize_changes(of_last_ms=HOUR_MS)
 
 
-def counted(client: ClickHouse, sql: str) -> Any:
-    return client.query(sql).result_rows[0][0]
+def counted(client: ClickHouse, what: str, table: str) -> Any:
+    return client.query(f"SELECT {what} FROM {table}").result_rows[0][0]  # noqa: S608 - our own names
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -148,7 +147,7 @@ def test_a_cluster_answers_every_question_as_one_server_does(
     ask: Ask,
 ) -> None:
     card = PhysicalGPU.objects.create(tenant_id=1, uuid="GPU-1", cost_per_hour_usd=12, set_memory_total_gb=80)
-    ComputeResource.objects.create(tenant_id=1, uuid="MIG-1", set_physical=card, set_resource_type="full")
+    ComputeResource.objects.create(tenant_id=1, uuid="MIG-1", set_physical=card, set_resource_type="mig_3g.40gb")
     mirror_registry()
     write_all()
     of_one_server = {question: ask(question) for question in QUESTIONS}
@@ -170,44 +169,44 @@ def test_each_trace_is_on_one_shard_and_both_have_some(on_cluster: Callable[[], 
     on_cluster()
     write_all()
     for table in ("spans", "traces", "trace_summaries", "gpu_metrics"):
-        on_each = [
-            {trace_id for (trace_id,) in node.client("axonize_local").query(f"SELECT trace_id FROM {table}").result_rows}
-            for node in nodes
-        ]
+        ids = "groupUniqArray(trace_id)"
+        on_each = [set(counted(node.client("axonize_local"), ids, table)) for node in nodes]
         assert all(on_each)
         assert not set.intersection(*on_each)
         assert len(set.union(*on_each)) == len(TRACES)
 
 
 def test_a_batch_that_is_written_again_through_either_server_is_stored_once(
-    on_cluster: Callable[[], None], nodes: list[Node]
+    on_cluster: Callable[[], None], nodes: list[Node], settings: Settings
 ) -> None:
     on_cluster()
     write_all()
     writer.write(batch_id="batch-1", frames=batch(1))
-    with node_client(nodes[1]) as other:
+    settings.CLICKHOUSE_URL = f"http://127.0.0.1:{nodes[1].http_port}/axonize"
+    with clickhouse_client.connect(database="axonize") as other:
+        assert counted(other, "getMacro('shard')", "system.one") == "1"
         writer.write(batch_id="batch-2", frames=batch(2), client=other)
-    assert counted(get_client(), "SELECT count() FROM spans") == 3 * len(TRACES)
-    assert counted(get_client(), "SELECT sum(span_count) FROM traces") == 3 * len(TRACES)
-    assert counted(get_client(), "SELECT count() FROM gpu_metrics") == 3 * len(TRACES)
+    assert counted(get_client(), "count()", "spans") == 3 * len(TRACES)
+    assert counted(get_client(), "sum(span_count)", "traces") == 3 * len(TRACES)
+    assert counted(get_client(), "count()", "gpu_metrics") == 3 * len(TRACES)
 
 
 def test_a_batch_that_reached_one_shard_alone_is_there_once_when_it_comes_again(
     on_cluster: Callable[[], None], nodes: list[Node]
 ) -> None:
     on_cluster()
-    away = nodes[1].client("axonize_local")
-    away.command("RENAME TABLE mapped_spans TO mapped_spans_away")
-    try:
-        with pytest.raises(ClickHouseError):
-            writer.write(batch_id="batch-0", frames=batch(0))
-    finally:
-        away.command("RENAME TABLE mapped_spans_away TO mapped_spans")
-    before = counted(get_client(), "SELECT count() FROM spans")
+    views = [f"mapped_spans_to_{table}" for table in ("spans", "traces", "span_facets", "gpu_attributions")]
+    with nodes[1].client("axonize_local") as shard:
+        for view in views:
+            shard.command(f"DETACH VIEW {view} SYNC")
+        writer.write(batch_id="batch-0", frames=batch(0))
+        before = counted(get_client(), "count()", "spans")
+        for view in views:
+            shard.command(f"ATTACH TABLE {view}")
     writer.write(batch_id="batch-0", frames=batch(0))
     assert 0 < before < len(TRACES)
-    assert counted(get_client(), "SELECT count() FROM spans") == len(TRACES)
-    assert counted(get_client(), "SELECT sum(span_count) FROM traces") == len(TRACES)
+    for table, number in (("spans", "count()"), ("traces", "sum(span_count)"), ("gpu_metrics", "count()")):
+        assert counted(get_client(), number, table) == len(TRACES)
 
 
 def test_a_deleted_trace_is_gone_from_every_shard(on_cluster: Callable[[], None]) -> None:
@@ -215,7 +214,7 @@ def test_a_deleted_trace_is_gone_from_every_shard(on_cluster: Callable[[], None]
     write_all()
     assert delete_traces(tenant="default", trace_ids=[trace_id.hex() for trace_id in TRACES[:10]]) == 10
     for table in ("spans", "traces", "trace_summaries", "gpu_metrics"):
-        assert counted(get_client(), f"SELECT uniqExact(trace_id) FROM {table}") == len(TRACES) - 10
+        assert counted(get_client(), "uniqExact(trace_id)", table) == len(TRACES) - 10
 
 
 def test_the_engine_takes_every_replicated_table(nodes: list[Node]) -> None:
@@ -232,8 +231,3 @@ def test_the_engine_takes_every_replicated_table(nodes: list[Node]) -> None:
                     one.command(statement.sql.replace(f" {cluster.on_cluster}", ""))
                 made.add(migration.name)
     assert len(made) == len(SHARDING_KEYS) - 2 + 2
-
-
-def node_client(node: Node) -> ClickHouse:
-    """Return a client of one of the servers as this process has one of the first."""
-    return clickhouse_client.connect(database="axonize")

@@ -129,9 +129,9 @@ def insert_rows(table: str, rows: list[list[Any]], column_names: list[str]) -> N
 
 
 def bound(parameters: Mapping[str, object] | None) -> dict[str, object]:
-    """Return what a read binds: its own values, and `registry`, the dictionary's name as every server of a cluster has it.
+    """Return what a read binds: its own values, and `registry`, the name of the registry's dictionary.
 
-    There a part of a read is done where no database is chosen, so a dictionary has to be named with its own.
+    With its database, for on a cluster parts of a read are done where none is chosen.
     """
     return {"registry": f"{database_name()}.registry", **(parameters or {})}
 

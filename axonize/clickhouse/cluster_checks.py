@@ -1,4 +1,4 @@
-"""Is the server what CLICKHOUSE_CLUSTER says, before anything is changed there? Each answer that it is not is a sentence."""
+"""Is the server what CLICKHOUSE_CLUSTER says? Asked before anything is changed there; a no is one sentence."""
 
 from typing import Final
 
@@ -19,14 +19,14 @@ def check_servers(client: Client, cluster: Cluster | None, *, database: str) -> 
 
     Raises ClusterMisconfigured, ClickHouseUnavailable, ClickHouseError.
     """
-    is_distributed = _engines(client, database)
+    engines = _engines(client, database)
     if cluster is None:
-        if "Distributed" in is_distributed:
+        if "Distributed" in engines:
             raise ClusterMisconfigured(
                 f"The database {database} is a cluster's: set CLICKHOUSE_CLUSTER to the name that it was migrated with."
             )
         return
-    if any(engine.endswith("MergeTree") for engine in is_distributed):
+    if any(engine.endswith("MergeTree") for engine in engines):
         raise ClusterMisconfigured(
             f"The database {database} is a single server's: name another one in CLICKHOUSE_URL, migrate that, and "
             "bring the data over as docs/scaling.md says."
@@ -49,8 +49,8 @@ def _check_configuration(client: Client, cluster: Cluster) -> None:
         )
     if not clusters[cluster.name]:
         raise ClusterMisconfigured(
-            f"Each shard of the cluster '{cluster.name}' needs <internal_replication>true</internal_replication> in the "
-            "configuration of every server: without it what is written is there once more for each replica."
+            f"Each shard of the cluster '{cluster.name}' needs <internal_replication>true</internal_replication> in "
+            "the configuration of every server: without it what is written is there once more for each replica."
         )
     missing = MACROS - {macro for (macro,) in _rows(client, "SELECT macro FROM system.macros")}
     if missing:

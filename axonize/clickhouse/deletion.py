@@ -50,7 +50,7 @@ def delete_traces(*, tenant: str, trace_ids: Sequence[str]) -> int:
 
 
 def _statements() -> tuple[str, ...]:
-    """Return what deletes them; times are asked for where a table is in order of time, to leave its other parts alone."""
+    """Return what deletes them; it asks for times where a table is in their order, to leave its other parts alone."""
     return (
         # whoever held the GPU beside it has more of it now
         f"""

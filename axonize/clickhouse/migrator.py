@@ -85,7 +85,8 @@ def migrate(schema_dir: Path = SCHEMA_DIR, *, database: str = "") -> Iterator[Mi
 
     Another database than CLICKHOUSE_URL's is on the server that answers alone, also of a cluster.
     Every statement can be repeated, so that a run that died between a statement and its record is mended by the next.
-    Raises SchemaChanged, MutationFailed, ClusterMisconfigured, UnknownStatement, ClickHouseUnavailable, ClickHouseError.
+    Raises SchemaChanged, MutationFailed, ClusterMisconfigured, UnknownStatement, ClickHouseUnavailable,
+    ClickHouseError.
     """
     cluster = None if database else clickhouse.configured_cluster()
     todo = pending(schema_dir, database=database)
@@ -110,7 +111,7 @@ def migrate(schema_dir: Path = SCHEMA_DIR, *, database: str = "") -> Iterator[Mi
 
 
 def plan(schema_dir: Path = SCHEMA_DIR) -> Iterator[tuple[Migration, list[Statement]]]:
-    """Yield what is pending, each with the statements that it would run. Raises what `pending` does, UnknownStatement."""
+    """Yield what is pending, each with what it would run. Raises what `pending` does, UnknownStatement."""
     cluster, database = clickhouse.configured_cluster(), clickhouse.database_name()
     for migration in pending(schema_dir):
         yield (
@@ -163,7 +164,7 @@ def _wait_for_mutations(client: Client, cluster: Cluster | None) -> None:
     while True:
         try:
             failures = client.query(
-                f"SELECT latest_fail_reason FROM {mutations} WHERE database = {{database:String}} AND NOT is_done",
+                f"SELECT latest_fail_reason FROM {mutations} WHERE database = {{database:String}} AND NOT is_done",  # noqa: S608 - a setting's
                 parameters={"database": client.database},
             ).result_rows
         except Exception as error:

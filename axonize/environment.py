@@ -77,6 +77,12 @@ def _check_file(value: str) -> None:
 PORT = validate.Range(min=1, max=65535)
 POSITIVE = validate.Range(min=1)
 DAYS = validate.Range(min=1, max=3650)  # a partition a day, of which ClickHouse keeps some thousands well
+CLUSTER = Rule(
+    "name",
+    validate.Regexp(
+        r"(?:[A-Za-z_][\w.-]*)?\Z", error="Not a cluster's name: letters, digits, '_', '.' and '-', a letter first."
+    ),
+)
 LOG_LEVEL = validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 ADDRESS = Rule("IP address or host name", _check_address)
 HOSTS = Rule("host names, commas between", _check_hosts)

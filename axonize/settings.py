@@ -9,7 +9,19 @@ from axonize import stores
 from axonize.admin_look import UNFOLD
 from axonize.api_rules import DRF_STANDARDIZED_ERRORS, REST_FRAMEWORK, SPECTACULAR_SETTINGS
 from axonize.content_policy import CONTENT_SECURITY_POLICY
-from axonize.environment import ADDRESS, DAYS, DIRECTORY, HOSTS, LOG_LEVEL, ORIGINS, PEM_FILE, PORT, POSITIVE, Environment
+from axonize.environment import (
+    ADDRESS,
+    CLUSTER,
+    DAYS,
+    DIRECTORY,
+    HOSTS,
+    LOG_LEVEL,
+    ORIGINS,
+    PEM_FILE,
+    PORT,
+    POSITIVE,
+    Environment,
+)
 from axonize.exposure import is_loopback
 from axonize.health.heartbeat import DEFAULT_DIR as HEALTH_DEFAULT_DIR
 from axonize.schedule import CELERY_BEAT_SCHEDULE
@@ -48,6 +60,7 @@ _sockets = quote(str(SOCKET_DIR))
 DATABASE_URL = stores.store_url(env, stores.POSTGRESQL, embedded=f"postgresql://postgres@/axonize?host={_sockets}")
 REDIS_URL = stores.store_url(env, stores.REDIS, embedded=f"unix://{_sockets}/redis.sock?db=0")
 CLICKHOUSE_URL = stores.store_url(env, stores.CLICKHOUSE, embedded=f"http://127.0.0.1:{CLICKHOUSE_PORT}/axonize")
+CLICKHOUSE_CLUSTER = env.str("CLICKHOUSE_CLUSTER", "", validate=CLUSTER)
 
 # Security
 DEBUG = env.bool("DEBUG", False)
@@ -114,7 +127,9 @@ SPANS_PER_SECOND = env.int("AXONIZE_SPANS_PER_SECOND", 0, validate=validate.Rang
 # Days that spans and traces, GPUs' readings, and GPUs' time and cost are kept (axonize.clickhouse.retention)
 RETENTION_DAYS = env.int("AXONIZE_RETENTION_DAYS", 30, validate=DAYS)
 AS_SPANS = "as `AXONIZE_RETENTION_DAYS`"
-GPU_METRICS_RETENTION_DAYS = env.int("AXONIZE_GPU_METRICS_RETENTION_DAYS", RETENTION_DAYS, validate=DAYS, shown=AS_SPANS)
+GPU_METRICS_RETENTION_DAYS = env.int(
+    "AXONIZE_GPU_METRICS_RETENTION_DAYS", RETENTION_DAYS, validate=DAYS, shown=AS_SPANS
+)
 GPU_TIME_RETENTION_DAYS = env.int("AXONIZE_GPU_TIME_RETENTION_DAYS", RETENTION_DAYS, validate=DAYS, shown=AS_SPANS)
 DEAD_LETTER_RETENTION_DAYS = env.int("AXONIZE_DEAD_LETTER_RETENTION_DAYS", 30, validate=DAYS)
 # Of the REST API, for each API key that has no limit of its own; 0 is none

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from axonize.clickhouse import client as clickhouse
 from axonize.clickhouse.errors import ClickHouseError
+from axonize.clickhouse.tables import loaded
 from axonize.doctor.finding import Check, Finding, fail, ok, warn
 from axonize.exposure import is_loopback
 from registry import keys
@@ -19,7 +20,7 @@ def dictionary() -> Iterator[Finding]:
     except ClickHouseError as error:
         mend = (
             "Run `manage.py migrate_clickhouse` if it is not there; else look at the password in CLICKHOUSE_URL, with "
-            "which it was made, and at SYSTEM RELOAD DICTIONARY registry."
+            f"which it was made, and at what SYSTEM RELOAD DICTIONARY {loaded('registry')} says."
         )
         yield fail(f"The dictionary of the registry can't be read: {error.summary}", mend)
         return

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.db import transaction
 
 from axonize.clickhouse.client import command, insert_rows, query
+from axonize.clickhouse.tables import loaded
 from registry.models import ComputeResource
 
 COMPARE_EVERY_SECONDS: Final = 30
@@ -64,7 +65,7 @@ def mirror_registry() -> int:
     ]
     if wrong:
         insert_rows("registry_resources", wrong, ["tenant", "resource_uuid", *_COLUMNS, "version"])
-        command("SYSTEM RELOAD DICTIONARY registry")
+        command(f"SYSTEM RELOAD DICTIONARY {loaded('registry')}")
     return len(wrong)
 
 

@@ -140,11 +140,11 @@ def _gpu_condition(column: str) -> str:
             if(
                 sent = '' OR resource IN (
                     SELECT resource_uuid
-                    FROM dictionary('registry')
+                    FROM dictionary({{registry:String}})
                     WHERE tenant = {{tenant:String}} AND set_{column} != ''),
                 resource IN (
                     SELECT resource_uuid
-                    FROM dictionary('registry')
+                    FROM dictionary({{registry:String}})
                     WHERE tenant = {{tenant:String}} AND {column} = {{{column}:String}}),
                 sent = {{{column}:String}}),
         {column}s, resource_uuids)"""

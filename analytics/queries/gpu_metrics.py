@@ -66,7 +66,8 @@ resource_uuid IN
     SELECT resource_uuid FROM gpu_sightings WHERE tenant = {tenant:String} AND physical_uuid = {physical_uuid:String}
 )
 AND if(
-    physical_uuid = '' OR dictGet('registry', 'set_physical_uuid', ({tenant:String}, toString(resource_uuid))) != '',
+    physical_uuid = ''
+        OR dictGet({registry:String}, 'set_physical_uuid', ({tenant:String}, toString(resource_uuid))) != '',
     has({slices:Array(String)}, resource_uuid),
     physical_uuid = {physical_uuid:String})
 """

@@ -21,9 +21,9 @@ _OF_GPUS: Final = {
     "resource_uuid": "resource_uuids",
     "node_id": """arrayMap(
         (sent, resource) -> multiIf(
-            dictGet('registry', 'set_node_id', ({tenant:String}, resource)) AS set_node_id != '', set_node_id,
+            dictGet({registry:String}, 'set_node_id', ({tenant:String}, resource)) AS set_node_id != '', set_node_id,
             sent != '', sent,
-            dictGet('registry', 'node_id', ({tenant:String}, resource))),
+            dictGet({registry:String}, 'node_id', ({tenant:String}, resource))),
         node_ids, resource_uuids)""",
 }
 GROUPS: Final = (*_OF_SPAN, *_OF_GPUS)

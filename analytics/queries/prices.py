@@ -8,7 +8,7 @@ from analytics.times import NS_PER_HOUR
 
 def cost_of(resource_uuid: str, held_ns: str) -> str:
     """Return the expression of what it costs, in USD, to hold a resource so long; null where it has no price."""
-    price = f"dictGet('registry', 'cost_per_hour_usd', ({{tenant:String}}, toString({resource_uuid})))"
+    price = f"dictGet({{registry:String}}, 'cost_per_hour_usd', ({{tenant:String}}, toString({resource_uuid})))"
     return f"({held_ns} * toFloat64({price}) / {NS_PER_HOUR})"
 
 

@@ -22,7 +22,7 @@ def registered(*, tenant: str, resource_uuids: Iterable[str]) -> Words:
             f"""
             SELECT
                 arrayJoin({{resource_uuids:Array(String)}}) AS uuid,
-                dictGet('registry', {GPU_FROM_REGISTRY}, ({{tenant:String}}, uuid)) AS word
+                dictGet({{registry:String}}, {GPU_FROM_REGISTRY}, ({{tenant:String}}, uuid)) AS word
             """,
             {"tenant": tenant, "resource_uuids": uuids[begin : begin + RESOURCES_PER_QUERY]},
         )

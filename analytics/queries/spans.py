@@ -25,7 +25,7 @@ WHOLE_COLUMNS: Final = f"""
     hex(span_id) AS span_hex, hex(parent_span_id) AS parent_hex, start_time, end_time, name, status,
     hex(resource_id) AS resource_hex, {", ".join(CANONICAL_COLUMNS)}, detail,
     arrayMap(
-        uuid -> dictGet('registry', {GPU_SET_IN_REGISTRY}, ({{tenant:String}}, toString(uuid))),
+        uuid -> dictGet({{registry:String}}, {GPU_SET_IN_REGISTRY}, ({{tenant:String}}, toString(uuid))),
         gpus.resource_uuid) AS set_texts
 """
 _OF_KEYS: Final = """(start_time, trace_id, span_id) IN (

@@ -35,16 +35,20 @@ _INSERT_SETTINGS: Final[Mapping[str, object]] = {
 }
 
 
-def tables() -> list[str]:
-    """Return the tables whose rows a backup holds. Raises BackupError, ClickHouseUnavailable, ClickHouseError."""
-    rows = clickhouse.query(
-        "SELECT name, engine FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
-    )
-    if any(row["engine"].startswith("Replicated") for row in rows):
+def require_one_server() -> None:
+    """Raise BackupError where ClickHouse is a cluster, of which a server has only its shard."""
+    if clickhouse.configured_cluster():
         raise BackupError(
             "This ClickHouse is a cluster, and this command is for one server. "
             "Use BACKUP DATABASE … ON CLUSTER: docs/operations.md says how."
         )
+
+
+def tables() -> list[str]:
+    """Return the tables whose rows a backup holds. Raises ClickHouseUnavailable, ClickHouseError."""
+    rows = clickhouse.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+    )
     return sorted({row["name"] for row in rows} - _NOT_KEPT)
 
 

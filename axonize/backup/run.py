@@ -11,6 +11,7 @@ from axonize.backup.errors import BackupError
 from axonize.backup.manifest import Manifest
 from axonize.backup.writing import written
 from axonize.clickhouse import client as clickhouse_client, migrator, retention
+from axonize.clickhouse.tables import loaded
 from ingest.gpu_time_schedule import GPU_TIME
 from ingest.pause import writing_paused
 from ingest.queue import connect
@@ -29,6 +30,7 @@ def backup(directory: Path, say: Say) -> Manifest:
     Raises BackupError, WritingGoesOn, OSError, psycopg.Error, django.db.DatabaseError, redis.RedisError,
     ClickHouseUnavailable, ClickHouseError; what is in the directory then is no backup.
     """
+    clickhouse.require_one_server()
     _require_migrated()
     _make_empty(directory)
     names = clickhouse.tables()
@@ -69,6 +71,7 @@ def restore(directory: Path, say: Say) -> Manifest:
 
     Raises BackupError and as backup() does, but WritingGoesOn.
     """
+    clickhouse.require_one_server()
     found = manifest.read(directory)
     _require_same_schema(found)
     manifest.require_whole(directory, found, say)
@@ -84,7 +87,7 @@ def restore(directory: Path, say: Say) -> Manifest:
             postgres.restore(directory, session)
             say("PostgreSQL: restored.")
             copied.hand_over()
-    clickhouse_client.command("SYSTEM RELOAD DICTIONARY registry")
+    clickhouse_client.command(f"SYSTEM RELOAD DICTIONARY {loaded('registry')}")
     client = connect()
     for upkeep in (GPU_TIME, SUMMARIES):
         upkeep.begin_again(client)

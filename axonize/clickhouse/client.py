@@ -10,12 +10,23 @@ from clickhouse_connect.driver import Client
 from clickhouse_connect.driver.httputil import get_pool_manager
 from django.conf import settings
 
+from axonize.clickhouse.cluster import Cluster
 from axonize.clickhouse.errors import classify
 
 CONNECT_TIMEOUT_SECONDS = 5
 WRITE_TIMEOUT_SECONDS = 50
 # Of what nobody waits for: questions go first where CPUs are short. It needs CAP_SYS_NICE and is nothing without.
 BACKGROUND_SETTINGS: Final[dict[str, object]] = {"os_threads_nice_value_query": 10}
+# Of everything that is asked of a cluster
+CLUSTER_SETTINGS: Final[dict[str, object]] = {
+    # An IN or a JOIN of two distributed tables is asked once, of all shards, and the answer sent to each.
+    "distributed_product_mode": "global",
+    # An insert is done when each shard has its part: a batch leaves the queue then.
+    "distributed_foreground_insert": 1,
+    # Who reads sees what was written before: both go to the first replica of a shard that is there.
+    "load_balancing": "in_order",
+    "prefer_localhost_replica": 0,
+}
 
 
 def connect(*, database: str, timeout_seconds: int = WRITE_TIMEOUT_SECONDS) -> Client:
@@ -39,6 +50,7 @@ def connect(*, database: str, timeout_seconds: int = WRITE_TIMEOUT_SECONDS) -> C
             compress="zstd",
             query_retries=0,
             autogenerate_session_id=False,
+            settings=CLUSTER_SETTINGS if settings.CLICKHOUSE_CLUSTER else {},
             pool_mgr=get_pool_manager(maxsize=settings.CLICKHOUSE_POOL_SIZE, num_pools=1, block=True),
         )
     except Exception as error:
@@ -54,6 +66,18 @@ def credentials() -> tuple[str, str]:
 def database_name() -> str:
     """Return the database that CLICKHOUSE_URL names, `axonize` where it names none."""
     return urlsplit(settings.CLICKHOUSE_URL).path.strip("/") or "axonize"
+
+
+def database_names() -> list[str]:
+    """Return the databases that hold what is ours on a server: one, and on a cluster that of the server's shard too."""
+    cluster = configured_cluster()
+    return list(cluster.both) if cluster else [database_name()]
+
+
+def configured_cluster() -> Cluster | None:
+    """Return the cluster that CLICKHOUSE_CLUSTER names, None where ClickHouse is a single server."""
+    name = settings.CLICKHOUSE_CLUSTER
+    return Cluster(name=name, database=database_name()) if name else None
 
 
 @lru_cache(maxsize=1)
@@ -77,7 +101,7 @@ def query(
     try:
         result = get_client().query(
             sql,
-            parameters=dict(parameters or {}),
+            parameters=bound(parameters),
             settings={**read_settings(), **(settings or {})},
         )
     except Exception as error:
@@ -108,6 +132,14 @@ def insert_rows(table: str, rows: list[list[Any]], column_names: list[str]) -> N
         get_client().insert(table, rows, column_names=column_names)
     except Exception as error:
         raise classify(error, reading=False) from error
+
+
+def bound(parameters: Mapping[str, object] | None) -> dict[str, object]:
+    """Return what a read binds: its own values, and `registry`, the name of the registry's dictionary.
+
+    With its database, for on a cluster parts of a read are done where none is chosen.
+    """
+    return {"registry": f"{database_name()}.registry", **(parameters or {})}
 
 
 def read_settings() -> dict[str, object]:

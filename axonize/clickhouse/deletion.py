@@ -4,47 +4,16 @@ from collections.abc import Sequence
 from typing import Final
 
 from axonize.clickhouse.client import command, query
+from axonize.clickhouse.tables import stored
 
 _OF_TRACES: Final = """
     tenant = {tenant:String}
     AND trace_id IN (SELECT toFixedString(unhex(arrayJoin({trace_ids:Array(String)})), 16))
 """
-# Times are asked for where a table is in order of time, so that its other parts are not touched.
-_STATEMENTS: Final = (
-    # whoever held the GPU beside it has more of it now
-    f"""
-    INSERT INTO gpu_time_changes
-    SELECT DISTINCT
-        tenant,
-        resource_uuid,
-        toUInt32(intDiv(toUnixTimestamp(span_start_time), 60)),
-        toUInt32(intDiv(toUnixTimestamp(time), 60)),
-        now64(3, 'UTC')
-    FROM gpu_metrics
-    WHERE {_OF_TRACES}
-        AND time >= fromUnixTimestamp64Nano({{start_ns:Int64}}, 'UTC')
-        AND time <= fromUnixTimestamp64Nano({{end_ns:Int64}}, 'UTC')
-    """,
-    f"""
-    DELETE FROM spans
-    WHERE {_OF_TRACES}
-        AND start_time >= fromUnixTimestamp64Nano({{start_ns:Int64}}, 'UTC')
-        AND start_time <= fromUnixTimestamp64Nano({{end_ns:Int64}}, 'UTC')
-    """,
-    f"""
-    DELETE FROM gpu_metrics
-    WHERE {_OF_TRACES}
-        AND time >= fromUnixTimestamp64Nano({{start_ns:Int64}}, 'UTC')
-        AND time <= fromUnixTimestamp64Nano({{end_ns:Int64}}, 'UTC')
-    """,
-    f"""
-    DELETE FROM trace_summaries
-    WHERE {_OF_TRACES}
-        AND start_time >= fromUnixTimestamp64Nano({{start_ns:Int64}}, 'UTC')
-        AND start_time <= fromUnixTimestamp64Nano({{end_ns:Int64}}, 'UTC')
-    """,
-    f"DELETE FROM traces WHERE {_OF_TRACES}",
-)
+_IN_TIME: Final = """
+    {column} >= fromUnixTimestamp64Nano({{start_ns:Int64}}, 'UTC')
+    AND {column} <= fromUnixTimestamp64Nano({{end_ns:Int64}}, 'UTC')
+"""
 
 
 def delete_traces(*, tenant: str, trace_ids: Sequence[str]) -> int:
@@ -67,7 +36,7 @@ def delete_traces(*, tenant: str, trace_ids: Sequence[str]) -> int:
     count: int = found["count"]
     if count:
         _remember(tenant, trace_ids)
-        for statement in _STATEMENTS:
+        for statement in _statements():
             command(
                 statement,
                 {
@@ -78,6 +47,28 @@ def delete_traces(*, tenant: str, trace_ids: Sequence[str]) -> int:
                 },
             )
     return count
+
+
+def _statements() -> tuple[str, ...]:
+    """Return what deletes them; it asks for times where a table is in their order, to leave its other parts alone."""
+    return (
+        # whoever held the GPU beside it has more of it now
+        f"""
+        INSERT INTO gpu_time_changes
+        SELECT DISTINCT
+            tenant,
+            resource_uuid,
+            toUInt32(intDiv(toUnixTimestamp(span_start_time), 60)),
+            toUInt32(intDiv(toUnixTimestamp(time), 60)),
+            now64(3, 'UTC')
+        FROM gpu_metrics
+        WHERE {_OF_TRACES} AND {_IN_TIME.format(column="time")}
+        """,
+        f"DELETE FROM {stored('spans')} WHERE {_OF_TRACES} AND {_IN_TIME.format(column='start_time')}",
+        f"DELETE FROM {stored('gpu_metrics')} WHERE {_OF_TRACES} AND {_IN_TIME.format(column='time')}",
+        f"DELETE FROM {stored('trace_summaries')} WHERE {_OF_TRACES} AND {_IN_TIME.format(column='start_time')}",
+        f"DELETE FROM {stored('traces')} WHERE {_OF_TRACES}",
+    )
 
 
 def _remember(tenant: str, trace_ids: Sequence[str]) -> None:

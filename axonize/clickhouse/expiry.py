@@ -7,6 +7,7 @@ from typing import Final
 
 from axonize.clickhouse.client import command, query, server_now_ms
 from axonize.clickhouse.retention import first_day
+from axonize.clickhouse.tables import of_server, stored
 
 _EPOCH: Final = date(1970, 1, 1)
 # By what a row of a table that has a partition a day is of a day
@@ -20,14 +21,11 @@ _OF_THEM: Final = "tenant IN {tenants:Array(String)}"
 # Its rows are parts of traces, and a trace is kept for as long as its last part.
 _OLD_TRACES: Final = f"""
     SELECT tenant, trace_id
-    FROM traces
+    FROM {{traces}} AS traces
     WHERE {_OF_THEM}
     GROUP BY tenant, trace_id
     HAVING toDate(max(traces.end_time)) < {_FIRST_DAY}"""
-_WHOLE: Final = {
-    "traces": f"{_OF_THEM} AND (tenant, trace_id) IN ({_OLD_TRACES})",
-    "trace_summaries": f"{_OF_THEM} AND toDate(end_time) < {_FIRST_DAY}",
-}
+_WHOLE: Final = ("traces", "trace_summaries")
 _SETTINGS: Final[Mapping[str, object]] = {"optimize_aggregation_in_order": 1}
 
 
@@ -53,7 +51,7 @@ def expired(days_by_tenant: Mapping[str, int]) -> Iterator[Expired]:
         rows = query(
             f"""
             SELECT
-                _partition_id AS partition_id,
+                toString(toYYYYMMDD({day})) AS partition_id,
                 arraySort(groupUniqArray(toString(tenant))) AS tenants,
                 count() AS rows
             FROM {table}
@@ -65,12 +63,12 @@ def expired(days_by_tenant: Mapping[str, int]) -> Iterator[Expired]:
         )
         for row in rows:
             yield Expired(table, row["partition_id"], tuple(row["tenants"]), row["rows"])
-    for table, too_old in _WHOLE.items():
+    for table in _WHOLE:
         (row,) = query(
             f"""
             SELECT arraySort(groupUniqArray(toString(tenant))) AS tenants, count() AS rows
             FROM {table}
-            WHERE {too_old}
+            WHERE {_too_old(table, traces="traces")}
             """,
             bounds,
             settings=_SETTINGS,
@@ -84,11 +82,19 @@ def delete(rows: Expired, days_by_tenant: Mapping[str, int]) -> None:
     if rows.partition_id:
         # What is there of these tenants is all too old, for it is of one day. A number, so that it needs no quotes.
         command(
-            f"DELETE FROM {rows.table} IN PARTITION ID '{int(rows.partition_id)}' WHERE {_OF_THEM}",
+            f"DELETE FROM {stored(rows.table)} IN PARTITION ID '{int(rows.partition_id)}' WHERE {_OF_THEM}",
             {"tenants": list(rows.tenants)},
         )
     else:
-        command(f"DELETE FROM {rows.table} WHERE {_WHOLE[rows.table]}", _bounds(days_by_tenant), settings=_SETTINGS)
+        too_old = _too_old(rows.table, traces=of_server("traces"))
+        command(f"DELETE FROM {stored(rows.table)} WHERE {too_old}", _bounds(days_by_tenant), settings=_SETTINGS)
+
+
+def _too_old(table: str, *, traces: str) -> str:
+    """Return the condition of a table's rows that go, which looks up their traces in the table of this name."""
+    if table == "traces":
+        return f"{_OF_THEM} AND (tenant, trace_id) IN ({_OLD_TRACES.replace('{traces}', traces)})"
+    return f"{_OF_THEM} AND toDate(end_time) < {_FIRST_DAY}"
 
 
 def _bounds(days_by_tenant: Mapping[str, int]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from axonize.clickhouse.client import get_client, read_settings
+from axonize.clickhouse.client import bound, get_client, read_settings
 from axonize.clickhouse.errors import classify
 
 # https://clickhouse.com/docs/interfaces/formats/CustomSeparated: JSON escapes both delimiters, so no value has them.
@@ -66,7 +66,7 @@ def query_json(
     try:
         answer = get_client().raw_query(
             sql,
-            parameters=dict(parameters or {}),
+            parameters=bound(parameters),
             settings={**read_settings(), **_FORMAT_SETTINGS, **(settings or {})},
             fmt=_FORMAT,
         )

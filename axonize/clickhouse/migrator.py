@@ -10,10 +10,21 @@ from pathlib import Path
 from clickhouse_connect.driver import Client
 
 from axonize.clickhouse import client as clickhouse
+from axonize.clickhouse.cluster import Cluster, Statement
+from axonize.clickhouse.cluster_checks import check_servers
 from axonize.clickhouse.errors import classify
 
 SCHEMA_DIR = Path(__file__).parent / "schema"
 MUTATION_PAUSE_SECONDS = 0.2
+STATE_TABLE = """CREATE TABLE IF NOT EXISTS schema_migrations
+(
+    name String,
+    checksum FixedString(64),
+    applied_at DateTime('UTC') DEFAULT now()
+)
+ENGINE = MergeTree
+ORDER BY name
+"""
 FILE_NAME = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
 
 
@@ -49,9 +60,12 @@ def migrations(schema_dir: Path = SCHEMA_DIR) -> list[Migration]:
 def pending(schema_dir: Path = SCHEMA_DIR, *, database: str = "") -> list[Migration]:
     """Return what is not applied yet to a database, CLICKHOUSE_URL's unless told otherwise, in order.
 
-    Raises SchemaChanged, ClickHouseUnavailable, ClickHouseError.
+    Raises SchemaChanged, ClusterMisconfigured, ClickHouseUnavailable, ClickHouseError.
     """
-    applied = _applied(clickhouse.connect(database="default"), database or clickhouse.database_name())
+    client = clickhouse.connect(database="default")
+    if not database:
+        check_servers(client, clickhouse.configured_cluster(), database=clickhouse.database_name())
+    applied = _applied(client, database or clickhouse.database_name())
     known = migrations(schema_dir)
     gone = applied.keys() - {migration.name for migration in known}
     if gone:
@@ -69,37 +83,46 @@ def pending(schema_dir: Path = SCHEMA_DIR, *, database: str = "") -> list[Migrat
 def migrate(schema_dir: Path = SCHEMA_DIR, *, database: str = "") -> Iterator[Migration]:
     """Apply what is pending and yield each migration once it is done; `database` as in `pending`.
 
+    Another database than CLICKHOUSE_URL's is on the server that answers alone, also of a cluster.
     Every statement can be repeated, so that a run that died between a statement and its record is mended by the next.
-    Raises SchemaChanged, MutationFailed, ClickHouseUnavailable, ClickHouseError.
+    Raises SchemaChanged, MutationFailed, ClusterMisconfigured, UnknownStatement, ClickHouseUnavailable,
+    ClickHouseError.
     """
+    cluster = None if database else clickhouse.configured_cluster()
+    todo = pending(schema_dir, database=database)
     database = database or clickhouse.database_name()
-    _command(
-        clickhouse.connect(database="default"), "CREATE DATABASE IF NOT EXISTS {database:Identifier}", database=database
-    )
-    client = clickhouse.connect(database=database)
-    _command(
-        client,
-        """
-        CREATE TABLE IF NOT EXISTS schema_migrations
-        (
-            name String,
-            checksum FixedString(64),
-            applied_at DateTime('UTC') DEFAULT now()
-        )
-        ENGINE = MergeTree
-        ORDER BY name
-        """,
-    )
-    for migration in pending(schema_dir, database=database):
-        _command(client, filled_in(migration.sql, database=database))
-        _wait_for_mutations(client)
+    server = clickhouse.connect(database="default")
+    for sql in cluster.databases() if cluster else [f"CREATE DATABASE IF NOT EXISTS `{database}`"]:
+        _command(server, sql)
+    clients = {name: clickhouse.connect(database=name) for name in (cluster.both if cluster else (database,))}
+    for statement in _statements(STATE_TABLE, database, cluster):
+        _command(clients[statement.database], statement.sql)
+    for migration in todo:
+        for statement in _statements(migration.sql, database, cluster):
+            _command(clients[statement.database], statement.sql)
+            _wait_for_mutations(clients[statement.database], cluster)
         try:
-            client.insert(
+            clients[database].insert(
                 "schema_migrations", [[migration.name, migration.checksum]], column_names=["name", "checksum"]
             )
         except Exception as error:
             raise classify(error, reading=False) from error
         yield migration
+
+
+def plan(schema_dir: Path = SCHEMA_DIR) -> Iterator[tuple[Migration, list[Statement]]]:
+    """Yield what is pending, each with what it would run. Raises what `pending` does, UnknownStatement."""
+    cluster, database = clickhouse.configured_cluster(), clickhouse.database_name()
+    for migration in pending(schema_dir):
+        yield (
+            migration,
+            (cluster.statements(migration.sql) if cluster else [Statement(database=database, sql=migration.sql)]),
+        )
+
+
+def _statements(sql: str, database: str, cluster: Cluster | None) -> list[Statement]:
+    filled = filled_in(sql, database=database)
+    return cluster.statements(filled) if cluster else [Statement(database=database, sql=filled)]
 
 
 def filled_in(sql: str, *, database: str = "") -> str:
@@ -132,15 +155,17 @@ def _applied(client: Client, database: str) -> dict[str, str]:
     return {name: checksum.decode() if isinstance(checksum, bytes) else checksum for name, checksum in rows}
 
 
-def _wait_for_mutations(client: Client) -> None:
+def _wait_for_mutations(client: Client, cluster: Cluster | None) -> None:
     """Wait until what the statement set going in the background is done: the next one may take away what it reads.
 
     Raises MutationFailed, ClickHouseUnavailable, ClickHouseError.
     """
+    mutations = f"clusterAllReplicas('{cluster.name}', system.mutations)" if cluster else "system.mutations"
     while True:
         try:
             failures = client.query(
-                "SELECT latest_fail_reason FROM system.mutations WHERE database = currentDatabase() AND NOT is_done"
+                f"SELECT latest_fail_reason FROM {mutations} WHERE database = {{database:String}} AND NOT is_done",  # noqa: S608 - a setting's
+                parameters={"database": client.database},
             ).result_rows
         except Exception as error:
             raise classify(error, reading=False) from error
@@ -152,8 +177,8 @@ def _wait_for_mutations(client: Client) -> None:
         time.sleep(MUTATION_PAUSE_SECONDS)
 
 
-def _command(client: Client, sql: str, **parameters: object) -> None:
+def _command(client: Client, sql: str) -> None:
     try:
-        client.command(sql, parameters=parameters)
+        client.command(sql)
     except Exception as error:
         raise classify(error, reading=False) from error

@@ -11,7 +11,8 @@ from typing import Final
 
 from django.conf import settings
 
-from axonize.clickhouse.client import command, query, server_now_ms
+from axonize.clickhouse.client import command, configured_cluster, database_name, query, server_now_ms
+from axonize.clickhouse.tables import stored
 
 # A span may be so late: ingest.deduplication reckons with the partitions that a batch of them touches.
 MOST_DAYS_LATE: Final = 30
@@ -78,12 +79,12 @@ def change(changes: Sequence[Change]) -> None:
     for each in changes:
         ttl, engine = tables[each.table]
         if _RECALCULATE not in engine:
-            command(f"ALTER TABLE {each.table} MODIFY SETTING {_RECALCULATE}")
+            command(f"ALTER TABLE {stored(each.table)} MODIFY SETTING {_RECALCULATE}")
         at = ttl.start("days") - ttl.start("clause")
         clause = ttl["clause"]
         clause = f"{clause[:at]}{each.days}{clause[at + len(ttl['days']) :]}"
         command(
-            f"ALTER TABLE {each.table} MODIFY TTL {clause}",
+            f"ALTER TABLE {stored(each.table)} MODIFY TTL {clause}",
             settings={"mutations_sync": 0, "alter_sync": 0, "materialize_ttl_after_modify": 1},
         )
 
@@ -102,13 +103,14 @@ def first_minute_of_gpu_metrics() -> int:
 
 
 def _tables() -> Mapping[str, tuple[re.Match[str], str]]:
-    """Return of each table its TTL and its engine."""
+    """Return of each table its TTL and its engine, as this server stores it."""
+    cluster = configured_cluster()
     rows = query(
         """
         SELECT name, engine_full FROM system.tables
-        WHERE database = currentDatabase() AND name IN {names:Array(String)}
+        WHERE database = {database:String} AND name IN {names:Array(String)}
         ORDER BY name
         """,
-        {"names": list(days_by_table())},
+        {"database": cluster.local_database if cluster else database_name(), "names": list(days_by_table())},
     )
     return {row["name"]: (ttl, row["engine_full"]) for row in rows if (ttl := _TTL.search(row["engine_full"]))}

@@ -54,11 +54,13 @@ def schema() -> Iterator[Finding]:
 def work() -> Iterator[Finding]:
     """Look for mutations that fail, partitions of many parts, and replicas that take nothing."""
     faults = []
+    ours = {"databases": clickhouse.database_names()}
     for row in clickhouse.query(
         """
         SELECT table, latest_fail_reason AS reason, dateDiff('second', create_time, now()) AS seconds
-        FROM system.mutations WHERE database = currentDatabase() AND NOT is_done
-        """
+        FROM system.mutations WHERE database IN {databases:Array(String)} AND NOT is_done
+        """,
+        ours,
     ):
         if row["reason"]:
             mend = "Mend what the reason names; ClickHouse goes on by itself, and KILL MUTATION gives it up."
@@ -69,14 +71,16 @@ def work() -> Iterator[Finding]:
     for row in clickhouse.query(
         """
         SELECT table, partition, count() AS parts FROM system.parts
-        WHERE database = currentDatabase() AND active GROUP BY table, partition HAVING parts > {many:UInt32}
+        WHERE database IN {databases:Array(String)} AND active GROUP BY table, partition HAVING parts > {many:UInt32}
         """,
-        {"many": MANY_PARTS},
+        {"many": MANY_PARTS, **ours},
     ):
         what = f"{row['table']} has {row['parts']} parts in the partition {row['partition']}."
         mend = "Look at the disk and the CPU of ClickHouse, for it merges too slowly; fewer, larger batches help."
         faults.append(warn(what, mend))
-    for row in clickhouse.query("SELECT table FROM system.replicas WHERE database = currentDatabase() AND is_readonly"):
+    for row in clickhouse.query(
+        "SELECT table FROM system.replicas WHERE database IN {databases:Array(String)} AND is_readonly", ours
+    ):
         mend = "Look at ClickHouse Keeper and its connection; SYSTEM RESTORE REPLICA mends lost metadata."
         faults.append(fail(f"The replica of {row['table']} takes no writes.", mend))
     yield from faults or [ok("It gets its work done.")]

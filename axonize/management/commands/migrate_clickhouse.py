@@ -1,12 +1,22 @@
 """`manage.py migrate_clickhouse`: bring ClickHouse to the schema of this version."""
 
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
 from axonize.clickhouse import migrator
+from axonize.clickhouse.cluster import UnknownStatement
+from axonize.clickhouse.cluster_checks import ClusterMisconfigured
 from axonize.clickhouse.errors import ClickHouseError
+
+_REFUSALS: Final = (
+    ClickHouseError,
+    ClusterMisconfigured,
+    UnknownStatement,
+    migrator.MutationFailed,
+    migrator.SchemaChanged,
+)
 
 
 class Command(BaseCommand):
@@ -20,8 +30,9 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             if options["plan"]:
-                for migration in migrator.pending():
-                    self.stdout.write(f"-- {migration.name}\n{migration.sql}")
+                for migration, statements in migrator.plan():
+                    for statement in statements:
+                        self.stdout.write(f"-- {migration.name}, in {statement.database}\n{statement.sql}")
             elif options["check"]:
                 names = [migration.name for migration in migrator.pending()]
                 if names:
@@ -34,5 +45,5 @@ class Command(BaseCommand):
                     applied += 1
                 if not applied:
                     self.stdout.write("ClickHouse has the schema of this version.")
-        except (ClickHouseError, migrator.SchemaChanged, migrator.MutationFailed) as error:
+        except _REFUSALS as error:
             raise CommandError(str(error)) from error

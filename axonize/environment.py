@@ -12,6 +12,7 @@ Parser = TypeVar("Parser", bound=Callable[..., Any])
 PORT = validate.Range(min=1, max=65535)
 POSITIVE = validate.Range(min=1)
 LOG_LEVEL = validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+LOG_FORMATS = validate.OneOf(["auto", "json", "console"])
 
 
 def url(*schemes: str) -> Callable[[str], None]:

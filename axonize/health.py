@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from axonize.clickhouse import client as clickhouse, migrator
+from axonize.error_text import told
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ def _verdict(name: str, future: Future[str]) -> str:
     except TimeoutError:
         logger.warning("not ready: %s gave no answer within %s s", name, CHECK_TIMEOUT_SECONDS)
     except Exception as error:  # noqa: BLE001 - the same, and only its kind and log may say more
-        logger.warning("not ready: %s: %s", name, error)
+        logger.warning("not ready: %s: %s", name, told(error))
     return UNAVAILABLE
 
 

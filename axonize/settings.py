@@ -7,8 +7,9 @@ from csp.constants import NONE, SELF
 from environs import validate
 
 from axonize.admin_look import UNFOLD
-from axonize.environment import LOG_LEVEL, PORT, POSITIVE, Environment, url
+from axonize.environment import LOG_FORMATS, LOG_LEVEL, PORT, POSITIVE, Environment, url
 from axonize.exposure import is_loopback
+from axonize.log_settings import log_config, log_format
 
 __all__ = ["UNFOLD"]
 
@@ -264,7 +265,6 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for long; what it holds waits
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
@@ -291,18 +291,5 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("AXONIZE_LOG_LEVEL", "INFO", validate=LOG_LEVEL)},
-    "loggers": {
-        # RequestLogMiddleware tells of every request
-        "django.server": {"level": "ERROR"},
-        "django.request": {"level": "ERROR"},
-        "clickhouse_connect": {"level": "CRITICAL"},  # axonize.clickhouse.errors tells each error, once
-        "urllib3": {"level": "ERROR"},
-        "uvicorn": {"level": "WARNING"},
-    },
-}
+LOG_FORMAT = log_format(env.str("AXONIZE_LOG_FORMAT", "auto", validate=LOG_FORMATS))
+LOGGING = log_config(LOG_FORMAT, env.str("AXONIZE_LOG_LEVEL", "INFO", validate=LOG_LEVEL))

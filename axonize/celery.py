@@ -4,7 +4,7 @@ import logging.config
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import celeryd_init, setup_logging
 from django.conf import settings
 
 from axonize import request_id
@@ -18,7 +18,9 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
+@celeryd_init.connect(weak=False)
 @setup_logging.connect(weak=False)
 def log_as_all_processes_do(**_signal: object) -> None:
     """Keep Celery from adding handlers and levels of its own, as it does where nobody listens to this signal."""
     logging.config.dictConfig(settings.LOGGING)
+    logging.captureWarnings(capture=True)

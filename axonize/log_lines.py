@@ -55,7 +55,7 @@ def json_formatter() -> LineFormatter:
 
 def console_formatter() -> LineFormatter:
     """Return the formatter of lines for people. Time and colours are for a terminal; who reads a pipe adds its own."""
-    console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, pad_level=True)
+    console = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, sort_keys=False)
     shows_time = sys.stderr.isatty()
 
     def render(event: EventDict) -> str:

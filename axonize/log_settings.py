@@ -28,7 +28,10 @@ def log_config(chosen_format: str, level: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": f"axonize.log_lines.{chosen_format}_formatter"}},
         "filters": {"flood": {"()": "axonize.flood.LibraryFlood"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["flood"]}},
+        "handlers": {
+            # With the level too: those of libraries below may be lower.
+            "stderr": {"class": "logging.StreamHandler", "level": level, "formatter": "line", "filters": ["flood"]}
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # Django would add handlers of its own.
@@ -43,8 +46,8 @@ def log_config(chosen_format: str, level: str) -> dict[str, Any]:
             "clickhouse_connect": {"level": "CRITICAL"},  # axonize.clickhouse.errors tells each error, once
             "urllib3": {"level": "ERROR"},
             "uvicorn": {"level": "WARNING"},
-            # Each task that beat sends each second, and its end. A batch that is written says so itself.
-            "celery": {"level": "WARNING"},
+            # It tells of each task that beat sends each second, and of its end. A written batch says so itself.
+            "celery": {"level": "DEBUG" if level == "DEBUG" else "WARNING"},
             "kombu": {"level": "WARNING"},
         },
     }

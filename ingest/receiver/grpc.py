@@ -82,6 +82,7 @@ def export(
                 peer=host_of(context.peer()),
                 forwarded=not FORWARDED.isdisjoint(metadata),
             )
+            line.tenant = identity.tenant
             with admission.place() as place:
                 body = place.read(lambda: read(context))
                 response = await offering.export(await body, identity=identity, line=line)

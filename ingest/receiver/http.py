@@ -107,6 +107,7 @@ async def export(
         identity = await authorize(
             headers.get(b"authorization"), peer=peer, forwarded=not FORWARDED.isdisjoint(headers)
         )
+        line.tenant = identity.tenant
         encoding = headers.get(b"content-encoding", "")
         with admission.place() as place:
             body = place.read(lambda: read(receive, media_type, encoding))

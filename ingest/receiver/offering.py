@@ -38,7 +38,7 @@ class Offering:
         When it returns, the accepted spans are in Redis, and `line` says in which batch. Raises MalformedRequest,
         QueueUnavailable, RateExceeded.
         """
-        line.tenant, line.size_bytes = identity.tenant, len(body)
+        line.size_bytes = len(body)
         line.verdict = verdict = examine(
             body, tenant=identity.tenant, now_ns=time.time_ns(), retention_days=settings.RETENTION_DAYS
         )

@@ -9,7 +9,16 @@ import redis
 from pytest_django.fixtures import Settings
 
 from ingest.offers import Outcome
-from ingest.queue import BATCH_MAX_VALUES, OpenBatch, QueueDepth, SealedBatches, connect, connect_async
+from ingest.queue import (
+    BATCH_MAX_VALUES,
+    REQUEST_IDS_MAX,
+    BatchHistory,
+    OpenBatch,
+    QueueDepth,
+    SealedBatches,
+    connect,
+    connect_async,
+)
 from ingest.refusals import QueueUnavailable
 
 
@@ -190,3 +199,71 @@ def test_concurrent_offers_are_all_kept_once(sealed: SealedBatches) -> None:
     seal("b")
     stored = (sealed.claim("b1") or b"") + (sealed.claim("b2") or b"")
     assert sorted(stored[at : at + 3] for at in range(0, len(stored), 3)) == [b"%03d" % number for number in range(200)]
+
+
+def offer_requests(*request_ids: str, batch_id: str = "b1") -> list[Outcome]:
+    async def run() -> list[Outcome]:
+        async with connect_async() as client:
+            batch = OpenBatch(client, "a")
+            return [
+                await batch.offer(
+                    frame=b"frame", digest=f"{batch_id} {number}".encode(), spans=2, raw_bytes=10, values=1,
+                    batch_id=batch_id, request_id=request_id,
+                )
+                for number, request_id in enumerate(request_ids)
+            ]  # fmt: skip
+
+    return asyncio.run(run())
+
+
+def test_a_batch_has_the_id_of_its_first_offer_before_it_is_sealed(sealed: SealedBatches) -> None:
+    [first] = offer_requests("r1", batch_id="b1")
+    [second] = offer_requests("r2", batch_id="b2")
+    assert (first.batch_id, second.batch_id) == ("b1", "b1")
+    assert not first.is_sealed
+    assert seal() == "b1"
+    assert sealed.claim("b1") == b"frameframe"
+
+
+def test_a_request_that_was_taken_before_is_in_no_batch_that_anybody_knows(sealed: SealedBatches) -> None:
+    assert sealed
+    offer_requests("r1")
+    [again] = offer_requests("r1")
+    assert (again.code, again.batch_id) == (0, "")
+
+
+def test_a_batch_remembers_its_requests_and_how_often_it_was_claimed(sealed: SealedBatches) -> None:
+    offer_requests("r1", "r2", "")
+    seal()
+    for _ in range(2):
+        assert sealed.claim("b1")
+        sealed.release("b1", delay_ms=0)
+    assert sealed.history("b1") == BatchHistory(spans=6, raw_bytes=30, requests=3, request_ids=["r1", "r2"], attempts=2)
+
+
+def test_of_many_requests_the_first_are_remembered_and_all_are_counted(sealed: SealedBatches) -> None:
+    offer_requests(*(f"r{number}" for number in range(REQUEST_IDS_MAX + 10)))
+    seal()
+    history = sealed.history("b1")
+    assert history.request_ids == [f"r{number}" for number in range(REQUEST_IDS_MAX)]
+    assert history.requests == REQUEST_IDS_MAX + 10
+
+
+def test_what_is_remembered_of_requests_counts_as_bytes_of_the_queue_and_goes_with_the_batch(
+    sealed: SealedBatches, queue: redis.Redis
+) -> None:
+    offer_requests("r1", "r" * 64)
+    assert sealed.depth().queued_bytes == len(b"frameframe") + len("r1 ") + 65
+    seal()
+    assert sealed.discard("b1")
+    assert sealed.depth() == QueueDepth(sealed_batches=0, queued_bytes=0)
+    assert {key for key in queue.keys("axonize:*") if b":seen:" not in key} == {b"axonize:queued_bytes"}
+
+
+def test_an_open_batch_of_an_earlier_version_gets_its_id_when_it_is_sealed(
+    sealed: SealedBatches, queue: redis.Redis
+) -> None:
+    offer(b"one")
+    queue.hdel("axonize:open:a:about", "batch")
+    assert sealed.seal("a", batch_id="given", min_age_ms=0) == "given"
+    assert sealed.claim("given") == b"one"

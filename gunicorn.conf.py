@@ -1,5 +1,6 @@
 """How the web process is served. Gunicorn finds this file by itself: `gunicorn axonize.wsgi`, in this directory."""
 
+import logging.config
 import os
 import ssl
 from typing import Any
@@ -32,6 +33,8 @@ keepalive = 30  # seconds; a kept connection waits in the poller, not in a threa
 graceful_timeout = 30  # seconds, more than any question takes (AXONIZE_QUERY_MAX_SECONDS); Compose gives ten more
 # Loaded once, before a port is opened: what refuses to start ends gunicorn itself and not each of its workers
 preload_app = True
+logging.config.dictConfig(settings.LOGGING)
+logger_class = "axonize.gunicorn_log.Logger"
 loglevel = "warning"
 control_socket_disable = True
 limit_request_line = 8190  # bytes; filters make long lines, and this is the largest that gunicorn bounds

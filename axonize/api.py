@@ -20,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from axonize.clickhouse.errors import ClickHouseUnavailable, QueryTooLarge
+from axonize.error_text import told
 from registry.keys import KeysUnavailable
 
 logger = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class ExceptionHandler(StandardizedExceptionHandler):
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
         """Log an engine that is away in one line; only what nobody foresaw is worth a stack trace."""
         if isinstance(exc, ServiceUnavailable):
-            logger.error("%s (%s)", exc.detail, self.exc)
+            logger.error("%s (%s)", exc.detail, told(self.exc))
             response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001  Django's own mark
         else:
             super().report_exception(exc, response)

@@ -77,6 +77,7 @@ def _check_file(value: str) -> None:
 PORT = validate.Range(min=1, max=65535)
 POSITIVE = validate.Range(min=1)
 DAYS = validate.Range(min=1, max=3650)  # a partition a day, of which ClickHouse keeps some thousands well
+LOG_FORMATS = validate.OneOf(["auto", "json", "console"])
 CLUSTER = Rule(
     "name",
     validate.Regexp(

@@ -15,7 +15,7 @@ class Rule:
     """A validator that says in words what it takes."""
 
     takes: str
-    check: Callable[[Any], None]
+    check: Validator
     """Raises ValidationError."""
 
     def __call__(self, value: object) -> None:

@@ -15,6 +15,7 @@ from axonize.environment import (
     DAYS,
     DIRECTORY,
     HOSTS,
+    LOG_FORMATS,
     LOG_LEVEL,
     ORIGINS,
     PEM_FILE,
@@ -24,6 +25,7 @@ from axonize.environment import (
 )
 from axonize.exposure import is_loopback
 from axonize.health.heartbeat import DEFAULT_DIR as HEALTH_DEFAULT_DIR
+from axonize.log_settings import log_config, log_format
 from axonize.schedule import CELERY_BEAT_SCHEDULE
 
 __all__ = [
@@ -259,24 +261,10 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may be away for long; what it holds waits
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_BEAT_SCHEDULER = "axonize.health.beat:Scheduler"
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("AXONIZE_LOG_LEVEL", "INFO", validate=LOG_LEVEL)},
-    "loggers": {
-        # RequestLogMiddleware tells of every request
-        "django.server": {"level": "ERROR"},
-        "django.request": {"level": "ERROR"},
-        "clickhouse_connect": {"level": "CRITICAL"},  # axonize.clickhouse.errors tells each error, once
-        "urllib3": {"level": "ERROR"},
-        "uvicorn": {"level": "WARNING"},
-    },
-}
+LOG_FORMAT = log_format(env.str("AXONIZE_LOG_FORMAT", "auto", validate=LOG_FORMATS))
+LOGGING = log_config(LOG_FORMAT, env.str("AXONIZE_LOG_LEVEL", "INFO", validate=LOG_LEVEL))

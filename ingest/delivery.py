@@ -17,6 +17,7 @@ from django.utils import timezone
 from google.protobuf.message import DecodeError
 
 from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable
+from axonize.error_text import told
 from ingest import dead_letters, writer
 from ingest.dead_letters import Letter
 from ingest.frames import Damaged, frames_of, is_cut_short, opened, rewritten, with_only
@@ -50,14 +51,14 @@ def deliver(client: redis.Redis, batch_id: str, batch: bytes) -> None:
             return
         batch = plain
     hold.begin()
-    logger.warning("Batch %s is refused, looking for what is bad in it: %s", batch_id, refusal)
+    logger.warning("Batch %s is refused, looking for what is bad in it: %s", batch_id, told(refusal))
     rest, letters = _sifted(batch_id, batch, refusal, hold)
     hold.divide(rest=rest, letters=dead_letters.packed(letters, failed_at=timezone.now()))
     _store_letters(hold, batch_id)
     hold.extend()
     error = _refusal(batch_id, rest)
     if error:
-        raise TrialUndecided(f"ClickHouse takes the rest in a trial but not in its tables: {error}") from error
+        raise TrialUndecided(f"ClickHouse takes the rest in a trial but not in its tables: {told(error)}") from error
 
 
 def _store_letters(hold: Hold, batch_id: str) -> None:
@@ -112,7 +113,7 @@ def _sifted(batch_id: str, batch: bytes, refusal: ClickHouseError, hold: Hold) -
             trial.check_control()
         letters += _letters_of(refused)
     if not letters:
-        raise TrialUndecided(f"ClickHouse takes each part of the batch in a trial, but not the batch: {refusal}")
+        raise TrialUndecided(f"ClickHouse takes each part of the batch in a trial, but not the batch: {told(refusal)}")
     return frames(good), letters
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,9 +55,9 @@ class Verdict:
     """What becomes of one request.
 
     `frame` holds the accepted spans as one zstd frame of a length-delimited ingest/otlp.proto Envelope, and is empty
-    where no span was accepted. `digest` is the same for the same bytes of the same tenant. `message` says why spans
-    were rejected. What the frame will take of ClickHouse's memory follows from `accepted_spans`, from `raw_bytes`, its
-    size before compression with what spans share counted for each, and from `values`: attributes, events and links.
+    where no span was accepted. `digest` is the same for the same bytes of the same tenant. What the frame will take of
+    ClickHouse's memory follows from `accepted_spans`, from `raw_bytes`, its size before compression with what spans
+    share counted for each, and from `values`: attributes, events and links.
     """
 
     frame: bytes
@@ -65,8 +65,18 @@ class Verdict:
     raw_bytes: int
     values: int
     accepted_spans: int
-    rejected_spans: int
-    message: str
+    reasons: Mapping[str, int]
+    """Of the spans that are rejected: why, and how many for that."""
+
+    @property
+    def rejected_spans(self) -> int:
+        return sum(self.reasons.values())
+
+    @property
+    def message(self) -> str:
+        """Why spans were rejected, most for the first reason; '' where none was."""
+        most_first = sorted(self.reasons.items(), key=lambda reason: -reason[1])
+        return ". ".join(f"{count} rejected: {reason}" for reason, count in most_first)
 
 
 class _Tally:
@@ -117,8 +127,7 @@ def examine(body: bytes, *, tenant: str, now_ns: int, retention_days: int) -> Ve
         raw_bytes=raw_bytes + tally.shared_bytes,
         values=tally.values,
         accepted_spans=tally.spans,
-        rejected_spans=tally.reasons.total(),
-        message=". ".join(f"{count} rejected: {reason}" for reason, count in tally.reasons.most_common()),
+        reasons=tally.reasons,
     )
 
 

@@ -11,6 +11,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from axonize.error_text import told
 from ingest.models import DeadLetter
 from ingest.queue import QueueDepth, SealedBatches
 
@@ -34,14 +35,14 @@ class IngestCollector(Collector):
         try:
             depth = queue_depth()
         except redis.RedisError as error:
-            logger.warning("No metrics of the queue: %s", error)
+            logger.warning("No metrics of the queue: %s", told(error))
         else:
             yield _queue_bytes(depth.queued_bytes)
             yield _queue_sealed_batches(depth.sealed_batches)
         try:
             counts = dead_letters_by_tenant()
         except DatabaseError as error:
-            logger.warning("No metrics of dead letters: %s", error)
+            logger.warning("No metrics of dead letters: %s", told(error))
         else:
             gauge = _dead_letters()
             for tenant, count in counts.items():

@@ -17,8 +17,9 @@ class Offer:
     """A request that is to be appended to the open batch.
 
     `frame` is as ingest.intake encloses it, `digest` tells it from others; it holds `spans`, `values` (attributes,
-    events and links) and, before compression, `raw_bytes`. Should it fill the batch, that is sealed as `batch_id`. It
-    counts against the rate of `key_id`, `spans_per_second`; 0 is no limit.
+    events and links) and, before compression, `raw_bytes`. Should it be the first of a batch, that is named `batch_id`.
+    It counts against the rate of `key_id`, `spans_per_second`; 0 is no limit. The batch keeps `request_id` if that is
+    one of its first.
     """
 
     frame: bytes
@@ -29,14 +30,16 @@ class Offer:
     batch_id: str
     key_id: str = ""
     spans_per_second: int = 0
+    request_id: str = ""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an offer: ingest.queue_steps names the codes. `sealed` is its batch if it filled that, else ''."""
+    """What became of an offer: ingest.queue_steps names the codes. `batch_id` is '' where it was not appended."""
 
     code: int
-    sealed: str
+    batch_id: str
+    is_sealed: bool
     wait_ms: int
 
 

@@ -30,6 +30,7 @@ FULL_SHARE = 63 / 64  # what is free beyond is less than many a request takes
 RECEIVER_CONNECTIONS = 2  # one for offers and one for sealing
 # Attributes, events and links of a batch: with BATCH_MAX_SPANS and BATCH_MAX_BYTES what bounds the memory of an insert.
 BATCH_MAX_VALUES = 2_500_000
+REQUEST_IDS_MAX = 50  # that a batch keeps; with ids of 64 characters a writer's line still goes out in one piece
 RATE_BURST_MS = 5_000  # a key may be so far ahead of its rate: batches come in bursts
 
 
@@ -61,8 +62,9 @@ class OpenBatch:
         batch_id: str,
         key_id: str = "",
         spans_per_second: int = 0,
-    ) -> str:
-        """Append a frame unless the same request was taken before; return `batch_id` if that sealed the batch, else ''.
+        request_id: str = "",
+    ) -> Outcome:
+        """Append a frame unless the same request was taken before; return to which batch, and whether that is sealed.
 
         The arguments are those of ingest.offers.Offer.
 
@@ -71,7 +73,7 @@ class OpenBatch:
             RateExceeded: nothing was appended.
 
         """
-        offer = Offer(frame, digest, spans, raw_bytes, values, batch_id, key_id, spans_per_second)
+        offer = Offer(frame, digest, spans, raw_bytes, values, batch_id, key_id, spans_per_second, request_id)
         try:
             outcome = await self._offers.make(offer)
         except redis.RedisError as error:
@@ -83,28 +85,45 @@ class OpenBatch:
                 f"This API key may send {spans_per_second} spans a second, and sent more. Send the same request later.",
                 retry_after_seconds=outcome.wait_ms / 1000,
             )
-        return outcome.sealed
+        return outcome
 
     async def _append(self, offers: Sequence[Offer]) -> Sequence[Outcome]:
         """Make some offers in one step. Raises redis.RedisError."""
         arguments: list[str | bytes | int] = [
             PREFIX, self._receiver, settings.QUEUE_MAX_BYTES, settings.BATCH_MAX_SPANS, settings.BATCH_MAX_BYTES,
-            BATCH_MAX_VALUES, SEEN_SECONDS, SEALED_GRACE_MS, RATE_BURST_MS,
+            BATCH_MAX_VALUES, SEEN_SECONDS, SEALED_GRACE_MS, RATE_BURST_MS, REQUEST_IDS_MAX,
         ]  # fmt: skip
         for offer in offers:
             arguments += [
                 offer.batch_id, offer.digest, offer.frame, offer.spans, offer.raw_bytes, offer.values,
-                offer.key_id, offer.spans_per_second,
+                offer.key_id, offer.spans_per_second, offer.request_id,
             ]  # fmt: skip
-        answers = cast(list[tuple[int, bytes, int]], await self._offer(args=arguments))
-        return [Outcome(code, sealed.decode(), wait_ms) for code, sealed, wait_ms in answers]
+        answers = cast(list[tuple[int, bytes, int, int]], await self._offer(args=arguments))
+        return [
+            Outcome(code, batch_id.decode(), bool(is_sealed), wait_ms) for code, batch_id, is_sealed, wait_ms in answers
+        ]
 
-    async def seal(self, *, batch_id: str, min_age_ms: int) -> bool:
-        """Seal the open batch as `batch_id` if it is at least so old; tell whether it was. Raises QueueUnavailable."""
+    async def seal(self, *, min_age_ms: int) -> str:
+        """Seal the open batch if it is at least so old; return its id, '' if there is none. Raises QueueUnavailable."""
         try:
-            return bool(await self._seal_aged(args=[PREFIX, self._receiver, batch_id, min_age_ms, SEALED_GRACE_MS]))
+            arguments: list[str | int] = [PREFIX, self._receiver, "", min_age_ms, SEALED_GRACE_MS]
+            return cast(bytes, await self._seal_aged(args=arguments)).decode()
         except redis.RedisError as error:
             raise QueueUnavailable("The queue is not reachable.") from error
+
+
+@dataclass(frozen=True)
+class BatchHistory:
+    """How a batch came about: what was appended to it, by which requests, and how often a writer has claimed it.
+
+    `raw_bytes` is as of ingest.offers.Offer, `request_ids` are those of the first REQUEST_IDS_MAX of `requests`.
+    """
+
+    spans: int
+    raw_bytes: int
+    requests: int
+    request_ids: Sequence[str]
+    attempts: int
 
 
 class SealedBatches:
@@ -122,6 +141,13 @@ class SealedBatches:
         """Take a batch for LEASE_MS and return its bytes; None when it is written or somebody else has it."""
         return cast(bytes | None, self._claim(args=[PREFIX, batch_id, LEASE_MS]))
 
+    def history(self, batch_id: str) -> BatchHistory:
+        """Return how a claimed batch came about."""
+        names = ["spans", "raw_bytes", "requests", "attempts", "request_ids"]
+        *counts, ids = cast(list[bytes | None], self.client.hmget(f"{PREFIX}batch:{batch_id}:about", names))
+        spans, raw_bytes, requests, attempts = (int(count or 0) for count in counts)
+        return BatchHistory(spans, raw_bytes, requests, (ids or b"").decode().split(), attempts)
+
     def release(self, batch_id: str, *, delay_ms: int) -> None:
         """Give a claimed batch back, to be claimed again in about `delay_ms`."""
         self._release(args=[PREFIX, batch_id, delay_ms, SEALED_GRACE_MS])
@@ -134,9 +160,12 @@ class SealedBatches:
         """Return the receivers that have an open batch."""
         return [name.decode() for name in cast(list[bytes], self.client.zrange(f"{PREFIX}open", 0, -1))]
 
-    def seal(self, receiver: str, *, batch_id: str, min_age_ms: int) -> bool:
-        """Seal the open batch of a receiver that may have died; tell whether there was one of that age."""
-        return bool(self._seal_aged(args=[PREFIX, receiver, batch_id, min_age_ms, SEALED_GRACE_MS]))
+    def seal(self, receiver: str, *, batch_id: str, min_age_ms: int) -> str:
+        """Seal the open batch of a receiver that may have died; return its id, '' where none has that age.
+
+        A batch of a receiver of an earlier version has no id yet and gets `batch_id`.
+        """
+        return cast(bytes, self._seal_aged(args=[PREFIX, receiver, batch_id, min_age_ms, SEALED_GRACE_MS])).decode()
 
     def rescue(self, *, most: int) -> Sequence[str]:
         """Return up to `most` batches that nobody is at work on, each at most once in SEALED_GRACE_MS."""

@@ -14,24 +14,28 @@ SEAL = (
     NOW
     + """
 local function seal(prefix, receiver, batch, grace_ms)
+    local about = prefix .. 'open:' .. receiver .. ':about'
+    batch = redis.call('HGET', about, 'batch') or batch
     redis.call('RENAME', prefix .. 'open:' .. receiver, prefix .. 'batch:' .. batch)
-    redis.call('RENAME', prefix .. 'open:' .. receiver .. ':about', prefix .. 'batch:' .. batch .. ':about')
+    redis.call('RENAME', about, prefix .. 'batch:' .. batch .. ':about')
     redis.call('ZREM', prefix .. 'open', receiver)
     redis.call('ZADD', prefix .. 'sealed', now_ms() + grace_ms, batch)
+    return batch
 end
 """
 )
 
-# Of each offer: remember the request and append it, then seal the batch if it has its size. Answers, for each,
-# {outcome, sealed batch or '', milliseconds to wait}. A key's rate is kept as the time up to which what it sent fills
-# it ("virtual scheduling").
+# Of each offer: remember the request and append it, then seal the batch if it has its size. The batch is named by the
+# first offer in it, and knows the ids of its first requests. Answers, for each, {outcome, its batch or '', 1 if that is
+# sealed now, milliseconds to wait}. A key's rate is kept as the time up to which what it sent fills it ("virtual
+# scheduling").
 OFFER = (
     SEAL
     + """
 local prefix, receiver = ARGV[1], ARGV[2]
 local queue_max_bytes = tonumber(ARGV[3])
 local batch_max_spans, batch_max_bytes, batch_max_values = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local seen_seconds, grace_ms, burst_ms = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
+local seen_seconds, grace_ms, burst_ms, most_ids = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local open, about = prefix .. 'open:' .. receiver, prefix .. 'open:' .. receiver .. ':about'
 
 local function wait_ms(key_id, spans, spans_per_second)
@@ -46,55 +50,64 @@ local function wait_ms(key_id, spans, spans_per_second)
     return 0
 end
 
-local function offer(batch, digest, frame, spans, raw_bytes, values, key_id, spans_per_second)
+local function offer(batch, digest, frame, spans, raw_bytes, values, key_id, spans_per_second, request_id)
     if redis.call('EXISTS', prefix .. 'seen:' .. digest) == 1 then
-        return {0, '', 0}
+        return {0, '', 0, 0}
     end
     if tonumber(redis.call('GET', prefix .. 'queued_bytes') or '0') + #frame > queue_max_bytes then
-        return {-1, '', 0}
+        return {-1, '', 0, 0}
     end
     if spans_per_second > 0 then
         local wait = wait_ms(key_id, spans, spans_per_second)
         if wait > 0 then
-            return {-2, '', wait}
+            return {-2, '', 0, wait}
         end
     end
     if redis.call('APPEND', open, frame) == #frame then
         redis.call('ZADD', prefix .. 'open', now_ms(), receiver)
+        redis.call('HSET', about, 'batch', batch)
+    else
+        batch = redis.call('HGET', about, 'batch')
+    end
+    local size_bytes = #frame
+    if redis.call('HINCRBY', about, 'requests', 1) <= most_ids and request_id ~= '' then
+        local ids = redis.call('HGET', about, 'request_ids') or ''
+        redis.call('HSET', about, 'request_ids', ids .. request_id .. ' ')
+        size_bytes = size_bytes + #request_id + 1
     end
     redis.call('SET', prefix .. 'seen:' .. digest, '1', 'EX', seen_seconds)
-    redis.call('INCRBY', prefix .. 'queued_bytes', #frame)
+    redis.call('INCRBY', prefix .. 'queued_bytes', size_bytes)
     local spans_now = redis.call('HINCRBY', about, 'spans', spans)
     local bytes_now = redis.call('HINCRBY', about, 'raw_bytes', raw_bytes)
     local values_now = redis.call('HINCRBY', about, 'values', values)
     if spans_now >= batch_max_spans or bytes_now >= batch_max_bytes or values_now >= batch_max_values then
         seal(prefix, receiver, batch, grace_ms)
-        return {1, batch, 0}
+        return {1, batch, 1, 0}
     end
-    return {1, '', 0}
+    return {1, batch, 0, 0}
 end
 
 local outcomes = {}
-for at = 10, #ARGV, 8 do
+for at = 11, #ARGV, 9 do
     outcomes[#outcomes + 1] = offer(
         ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]),
-        ARGV[at + 6], tonumber(ARGV[at + 7]))
+        ARGV[at + 6], tonumber(ARGV[at + 7]), ARGV[at + 8])
 end
 return outcomes
 """
 )
 
-# Seal a receiver's open batch if it is old enough. Answers 1 when there was one to seal.
+# Seal a receiver's open batch if it is old enough, under a given name where it has none of its own, as those of a
+# receiver of an earlier version. Answers its name, or '' where there was none to seal.
 SEAL_AGED = (
     SEAL
     + """
 local prefix, receiver, batch, min_age_ms, grace_ms = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local opened_ms = redis.call('ZSCORE', prefix .. 'open', receiver)
 if not opened_ms or now_ms() - opened_ms < min_age_ms then
-    return 0
+    return ''
 end
-seal(prefix, receiver, batch, grace_ms)
-return 1
+return seal(prefix, receiver, batch, grace_ms)
 """
 )
 
@@ -109,6 +122,7 @@ if not redis.call('ZSCORE', prefix .. 'sealed', batch) or leased_until_ms > now_
     return false
 end
 redis.call('HSET', about, 'leased_until_ms', now_ms() + lease_ms)
+redis.call('HINCRBY', about, 'attempts', 1)
 redis.call('ZADD', prefix .. 'sealed', now_ms() + lease_ms, batch)
 return redis.call('GET', prefix .. 'batch:' .. batch)
 """
@@ -132,7 +146,8 @@ if redis.call('EXISTS', prefix .. 'batch:' .. batch .. ':letters') == 1
     or redis.call('ZREM', prefix .. 'sealed', batch) == 0 then
     return 0
 end
-redis.call('DECRBY', prefix .. 'queued_bytes', redis.call('STRLEN', prefix .. 'batch:' .. batch))
+redis.call('DECRBY', prefix .. 'queued_bytes', redis.call('STRLEN', prefix .. 'batch:' .. batch)
+    + redis.call('HSTRLEN', prefix .. 'batch:' .. batch .. ':about', 'request_ids'))
 redis.call('DEL', prefix .. 'batch:' .. batch, prefix .. 'batch:' .. batch .. ':about')
 return 1
 """

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from axonize.request_id import current_request_id
 from ingest.intake import MalformedRequest, Verdict, examine
 from ingest.models import DeadLetter
 from ingest.queue import OpenBatch, connect_async
@@ -43,7 +44,7 @@ class _Requeue:
 
     def offer(self, letter: DeadLetter, verdict: Verdict) -> None:
         """Append a letter. Raises TryLater."""
-        sealed = self._runner.run(
+        outcome = self._runner.run(
             self._open_batch.offer(
                 frame=verdict.frame,
                 digest=_digest(letter),
@@ -51,16 +52,17 @@ class _Requeue:
                 raw_bytes=verdict.raw_bytes,
                 values=verdict.values,
                 batch_id=new_batch_id(),
+                request_id=current_request_id(),
             )
         )
-        if sealed:
-            _announce(sealed)
+        if outcome.is_sealed:
+            _announce(outcome.batch_id)
 
     def seal(self) -> None:
         """Seal what was appended, if anything was, and tell the workers."""
-        batch_id = new_batch_id()
         try:
-            if self._runner.run(self._open_batch.seal(batch_id=batch_id, min_age_ms=0)):
+            batch_id = self._runner.run(self._open_batch.seal(min_age_ms=0))
+            if batch_id:
                 _announce(batch_id)
         except TryLater as error:
             logger.warning("%s The open batch is left to the rescue.", error)

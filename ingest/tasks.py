@@ -2,15 +2,18 @@
 
 import logging
 import random
+import time
 import uuid
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
 from celery import Task, shared_task
-from celery.utils.log import get_task_logger
 from django.db import DatabaseError, OperationalError
 
 from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable
+from axonize.error_text import told
+from axonize.log_lines import write_line
 from ingest import gpu_time_schedule, retention
 from ingest.delivery import deliver
 from ingest.gpu_time_schedule import GPU_TIME
@@ -20,7 +23,7 @@ from ingest.queue import SealedBatches, connect
 from ingest.summary_schedule import SUMMARIES
 from ingest.trial import TrialUndecided
 
-logger = get_task_logger(__name__)
+logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 30.0
@@ -41,6 +44,7 @@ def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
 
     A batch that can be neither stored nor found at fault is kept and tried again at long intervals.
     """
+    started_s = time.monotonic()
     queue = sealed_batches()
     batch = queue.claim(batch_id)
     if batch is None:
@@ -59,9 +63,13 @@ def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
         delay = retry_delay_seconds(self.request.retries, passing=passing)
         queue.release(batch_id, delay_ms=int(delay * 1000))
         level = logging.WARNING if passing else logging.ERROR
-        logger.log(level, "Batch %s is not stored, next try in %.0f s: %s", batch_id, delay, error)
+        logger.log(level, "Batch %s is not stored, next try in %.0f s: %s", batch_id, delay, told(error))
         raise self.retry(countdown=delay) from error
-    queue.discard(batch_id)
+    history = queue.history(batch_id)
+    if queue.discard(batch_id):
+        fields = {"batch_id": batch_id, **asdict(history), "bytes": len(batch)}
+        fields["duration_ms"] = round((time.monotonic() - started_s) * 1000, 3)
+        write_line(logger, logging.INFO, "batch written", fields)
     summarize_traces()
 
 
@@ -74,7 +82,7 @@ def summarize_traces() -> None:
     try:
         SUMMARIES.keep_up(sealed_batches().client)
     except ClickHouseError as error:
-        logger.warning("The summaries of traces are not up to date, the next run tries again: %s", error)
+        logger.warning("The summaries of traces are not up to date, the next run tries again: %s", told(error))
 
 
 @shared_task
@@ -83,7 +91,7 @@ def share_out_gpu_time() -> None:
     try:
         gpu_time_schedule.keep_up(sealed_batches().client)
     except ClickHouseError as error:
-        logger.warning("The time of GPUs is not shared out, the next run tries again: %s", error)
+        logger.warning("The time of GPUs is not shared out, the next run tries again: %s", told(error))
 
 
 @shared_task
@@ -96,7 +104,7 @@ def apply_retention() -> None:
     try:
         left = retention.apply(most_seconds=RETENTION_SECONDS)
     except (ClickHouseError, DatabaseError) as error:
-        logger.warning("What is too old is not deleted, the next run tries again: %s", error)
+        logger.warning("What is too old is not deleted, the next run tries again: %s", told(error))
         return
     retention.remember_success(sealed_batches().client)
     if left:

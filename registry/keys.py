@@ -14,6 +14,7 @@ from django.db import Error as DatabaseError, connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from axonize.error_text import told
 from registry.identity import Identity, local_identity, staff_identity
 from registry.models.api_key import KEY_MARK, PREFIX_LENGTH, SECRET_LENGTH, ApiKey, Scope
 
@@ -203,7 +204,7 @@ def _note_use(key: ApiKey) -> None:
     try:
         ApiKey.objects.filter(is_due, pk=key.pk).update(last_used_at=Now())
     except DatabaseError as error:  # a database that can only be read for now still tells good keys from bad ones
-        logger.warning("The last use of API key %s is not written down: %s", key.prefix, error)
+        logger.warning("The last use of API key %s is not written down: %s", key.prefix, told(error))
 
 
 def _identity_of(key: ApiKey) -> Identity:

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.db import IntegrityError, OperationalError
 
 from axonize.clickhouse.errors import ClickHouseUnavailable
+from axonize.error_text import told
 from registry import sync
 
 logger = logging.getLogger(__name__)
@@ -20,4 +21,4 @@ def sync_registry() -> None:
     try:
         sync.sync_registry()
     except (ClickHouseUnavailable, OperationalError, IntegrityError) as error:
-        logger.warning("The registry is not synchronised, the next run tries again: %s", error)
+        logger.warning("The registry is not synchronised, the next run tries again: %s", told(error))

@@ -22,7 +22,7 @@ def main(directory: Path) -> None:
     import chdb  # noqa: PLC0415 - after TZ, which it reads when it is imported
 
     # The last of the statements does not end, so neither do the listeners.
-    chdb._chdb.query(
+    chdb._chdb.query(  # type: ignore[attr-defined]  # its own module of C++, without types
         """
         SYSTEM START LISTEN TCP;
         SYSTEM START LISTEN HTTP;

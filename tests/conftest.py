@@ -156,6 +156,6 @@ async def offer_and_seal(verdicts: list[Verdict], batch_id: str) -> bool:
                     spans=verdict.accepted_spans,
                     raw_bytes=verdict.raw_bytes,
                     values=verdict.values,
-                    batch_id=new_batch_id(),
+                    batch_id=batch_id,
                 )
-        return await batch.seal(batch_id=batch_id, min_age_ms=0)
+        return bool(await batch.seal(min_age_ms=0))

@@ -43,6 +43,14 @@ class Production:
     def healthy(self, part: str) -> bool:
         return self.manage(*self.compose[part]["healthcheck"]["test"][3:]).returncode == 0
 
+    def wait_until_healthy(self, part: str) -> None:
+        process = self.services[part]
+        wait_until(
+            lambda: self.healthy(part) or process.popen.poll() is not None,
+            START_SECONDS,
+            lambda: f"{part} is not healthy: {process.output}",
+        )
+
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return _manage(self.environment, *arguments)
 
@@ -69,11 +77,7 @@ def production() -> Iterator[Production]:
             services = {part: stack.enter_context(_service(compose[part], environment, folder)) for part in PARTS}
             running_production = Production(services, compose, environment, folder, ports, key)
             for part in PARTS:
-                wait_until(
-                    lambda part=part: running_production.healthy(part) or services[part].popen.poll() is not None,
-                    START_SECONDS,
-                    lambda part=part: f"{part} is not healthy: {services[part].output}",
-                )
+                running_production.wait_until_healthy(part)
             yield running_production
     finally:
         shutil.rmtree(folder)

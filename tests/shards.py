@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -71,7 +72,7 @@ def two_shards(directory: Path) -> Iterator[list[Node]]:
             process = Process("-m", "tests.clickhouse_node", str(home))
             stack.callback(process.wait)
             stack.callback(process.popen.kill)
-            wait_until(node.answers, 60, lambda process=process: process.output)
+            wait_until(node.answers, 60, partial(getattr, process, "output"))
         yield nodes
 
 

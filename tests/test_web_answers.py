@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 from django.utils.translation import gettext_lazy
 from rest_framework.renderers import JSONRenderer
+from rest_framework.serializers import Serializer
 from rest_framework.utils.serializer_helpers import ReturnDict
 
 from axonize.json_bodies import JSONBodyRenderer
@@ -22,7 +23,7 @@ from axonize.json_bodies import JSONBodyRenderer
         {"b": 1, "a": [1.5, None, True, "ü\x00\u2028</script>"]},
         {"start_time": datetime(2026, 3, 1, 12, 30, 0, 123456, tzinfo=UTC), "age": timedelta(seconds=90)},
         [Decimal("2.40"), UUID(int=7), gettext_lazy("a card"), 2**63 - 1, -(2**63)],
-        ReturnDict({"uuid": "GPU-1"}, serializer=None),
+        ReturnDict({"uuid": "GPU-1"}, serializer=Serializer[None]()),
         {"nothing": {}, "none": []},
     ],
 )

@@ -29,8 +29,8 @@ CLUSTER_SETTINGS: Final[dict[str, object]] = {
 }
 
 
-def connect(*, database: str, timeout_seconds: int = WRITE_TIMEOUT_SECONDS) -> Client:
-    """Open a client of the server that CLICKHOUSE_URL names, which waits so long for an answer.
+def connect(*, database: str, timeout_seconds: int | None = None) -> Client:
+    """Open a client of the server that CLICKHOUSE_URL names, which waits so long for an answer, else as for a write.
 
     The pool holds as many connections as the process has users at once, and makes a further one wait.
     Raises ClickHouseUnavailable.
@@ -46,7 +46,7 @@ def connect(*, database: str, timeout_seconds: int = WRITE_TIMEOUT_SECONDS) -> C
             password=password,
             database=database,
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            send_receive_timeout=timeout_seconds,
+            send_receive_timeout=timeout_seconds or WRITE_TIMEOUT_SECONDS,
             compress="zstd",
             query_retries=0,
             autogenerate_session_id=False,

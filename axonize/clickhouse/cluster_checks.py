@@ -1,6 +1,6 @@
 """Is the server what CLICKHOUSE_CLUSTER says? Asked before anything is changed there; a no is one sentence."""
 
-from typing import Final
+from typing import Any, Final
 
 from clickhouse_connect.driver import Client
 
@@ -40,7 +40,9 @@ def _engines(client: Client, database: str) -> set[str]:
 
 
 def _check_configuration(client: Client, cluster: Cluster) -> None:
-    clusters = dict(_rows(client, "SELECT cluster, min(internal_replication) FROM system.clusters GROUP BY cluster"))
+    clusters = dict[str, int](
+        _rows(client, "SELECT cluster, min(internal_replication) FROM system.clusters GROUP BY cluster")
+    )
     if cluster.name not in clusters:
         raise ClusterMisconfigured(
             f"CLICKHOUSE_CLUSTER is '{cluster.name}', and ClickHouse knows "
@@ -60,7 +62,7 @@ def _check_configuration(client: Client, cluster: Cluster) -> None:
         )
 
 
-def _rows(client: Client, sql: str, **parameters: object) -> list[tuple[object, ...]]:
+def _rows(client: Client, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
     try:
         return [tuple(row) for row in client.query(sql, parameters=parameters).result_rows]
     except Exception as error:

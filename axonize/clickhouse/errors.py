@@ -72,6 +72,18 @@ FULL_DISK = "No space left on device"
 # What answers 5xx or 429 without a code of ClickHouse's is not the engine but what stands in front of it.
 BUSY_FRONT = re.compile(r"HTTP status (?:5\d\d|429)\b")
 
+# Errors of the server's state, whose sentence names our tables and its own bounds. That of any other may quote a value
+# which was to be stored or asked for.
+STATE_CODES = (TRANSIENT_CODES - {3, 32}) | {
+    16,  # NO_SUCH_COLUMN_IN_TABLE
+    60,  # UNKNOWN_TABLE
+    81,  # UNKNOWN_DATABASE
+    164,  # READONLY
+    192,  # UNKNOWN_USER
+    497,  # ACCESS_DENIED
+    516,  # AUTHENTICATION_FAILED
+}
+
 SUMMARY_MAX_CHARACTERS = 1000
 PREAMBLE = re.compile(r"^.*?DB::Exception: ", re.DOTALL)
 # Where ClickHouse's sentence ends and its account of the place begins, which quotes SQL.
@@ -92,9 +104,21 @@ class ClickHouseError(Exception):
         sentence = PLACE.split(PREAMBLE.sub("", str(self), count=1), maxsplit=1)[0].rstrip(" .:")
         return f"{self.name or 'ERROR'} ({self.code}): {sentence}"[:SUMMARY_MAX_CHARACTERS]
 
+    @property
+    def log_text(self) -> str:
+        """What of it a log may say: the summary where that quotes no data, else its name and code alone."""
+        if self.code in STATE_CODES:
+            return self.summary
+        return f"{self.name or type(self).__name__} ({self.code})"
+
 
 class ClickHouseUnavailable(ClickHouseError):
     """ClickHouse is away, or busy in a way that passes: the same call may succeed later."""
+
+    @property
+    def log_text(self) -> str:
+        """As of any error; one without a code is of the connection, and says all."""
+        return super().log_text if self.code else str(self)[:SUMMARY_MAX_CHARACTERS]
 
 
 class QueryTooLarge(ClickHouseError):

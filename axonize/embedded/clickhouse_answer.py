@@ -108,7 +108,7 @@ class Answer(Response):
             if not gone.done():
                 # A chunked body without its end is known to be broken; the text in it says why.
                 await send({"type": "http.response.body", "body": self._exception_block(error), "more_body": True})
-                logger.warning("A query failed after its first rows: %s", error)
+                logger.warning("A query failed after its first rows, with code %d", error.code)
                 return
         await send({"type": "http.response.body", "body": b""})
 

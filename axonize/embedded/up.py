@@ -16,6 +16,7 @@ from axonize.embedded.datadir import lock, socket_dir
 from axonize.embedded.stack import CHECK_START, MIGRATIONS, Stack
 from axonize.embedded.supervisor import SYSTEM, StartError, Supervisor
 from axonize.environment import given
+from axonize.log_settings import AUTO, CONSOLE
 from axonize.start import require_secret_key
 
 STOP_SECONDS = 14.0
@@ -45,6 +46,8 @@ def run(*, engines_only: bool) -> int:
     ports.check(stack.ports)
     os.environ["AXONIZE_DATA_DIR"] = str(settings.DATA_DIR)
     os.environ["PYTHONUNBUFFERED"] = "1"
+    if (os.environ.get("AXONIZE_LOG_FORMAT") or AUTO) == AUTO:
+        os.environ["AXONIZE_LOG_FORMAT"] = CONSOLE  # what the parts say goes through a pipe, and to people
     if not given("SECRET_KEY"):
         os.environ["SECRET_KEY"] = secret_key(settings.DATA_DIR)
     return asyncio.run(_run(stack))

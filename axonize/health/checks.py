@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from axonize.clickhouse import client as clickhouse, migrator
+from axonize.error_text import told
 
 logger = logging.getLogger(__name__)
 
@@ -110,5 +111,5 @@ def _verdict(name: str, future: Future[str], deadline_s: float) -> str:
     except TimeoutError:
         logger.warning("not ready: %s gave no answer within %s s", name, CHECK_TIMEOUT_SECONDS)
     except Exception as error:  # noqa: BLE001 - the same, and only its kind and log may say more
-        logger.warning("not ready: %s: %s", name, error)
+        logger.warning("not ready: %s: %s", name, told(error))
     return UNAVAILABLE

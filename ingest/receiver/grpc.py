@@ -1,24 +1,29 @@
 """OTLP/gRPC: opentelemetry.proto.collector.trace.v1.TraceService/Export, and gRPC's health protocol beside it."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from typing import NoReturn
 from urllib.parse import unquote
 
 import grpc
 from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from axonize.request_id import METADATA
 from ingest.intake import MalformedRequest
 from ingest.receiver.access import NotPermitted, authorize
 from ingest.receiver.admission import Admission
 from ingest.receiver.grpc_health import Health
 from ingest.receiver.offering import Offering
+from ingest.receiver.request_line import RequestLine
 from ingest.receiver.retry import unavailable
 from ingest.refusals import TryLater
 from registry.keys import KeyRefused
 
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
+ROUTE = f"/{SERVICE}/Export"
 STATUS_DETAILS = "grpc-status-details-bin"  # where gRPC carries a google.rpc.Status
 UNREAD_BYTES = 64 * 1024  # what gRPC may take of a request before it is read
 READ_CHUNK_BYTES = 256 * 1024
@@ -71,27 +76,45 @@ def export(
     """Return the Export method; its errors are those of the OTLP specification, "OTLP/gRPC Response"."""
 
     async def method(_requests: object, context: Context) -> ExportTraceServiceResponse:
+        metadata = dict(context.invocation_metadata() or ())  # its keys are lower case
+        line = RequestLine("Export", ROUTE, "UNKNOWN", metadata.get(METADATA))
+        context.set_trailing_metadata(((METADATA, line.request_id),))
         try:
-            metadata = dict(context.invocation_metadata() or ())  # its keys are lower case
             identity = await authorize(
                 metadata.get("authorization"),
                 peer=host_of(context.peer()),
                 forwarded=not FORWARDED.isdisjoint(metadata),
             )
+            line.tenant = identity.tenant
             with admission.place() as place:
-                return await offering.export(await place.read(lambda: read(context)), identity=identity)
+                body = place.read(lambda: read(context))
+                response = await offering.export(await body, identity=identity, line=line)
         except MalformedRequest as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+            await refuse(context, line, grpc.StatusCode.INVALID_ARGUMENT, error)
         except KeyRefused as error:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
+            await refuse(context, line, grpc.StatusCode.UNAUTHENTICATED, error)
         except NotPermitted as error:
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
+            await refuse(context, line, grpc.StatusCode.PERMISSION_DENIED, error)
         except TryLater as error:
-            status = unavailable(error)
-            context.set_trailing_metadata(((STATUS_DETAILS, status.SerializeToString()),))
-            await context.abort(grpc.StatusCode.UNAVAILABLE, status.message)
+            details = (STATUS_DETAILS, unavailable(error).SerializeToString())
+            context.set_trailing_metadata(((METADATA, line.request_id), details))
+            await refuse(context, line, grpc.StatusCode.UNAVAILABLE, error)
+        except asyncio.CancelledError:
+            line.status = "CANCELLED"
+            raise
+        else:
+            line.status = "OK"
+            return response
+        finally:
+            line.write()
 
     return method
+
+
+async def refuse(context: Context, line: RequestLine, code: grpc.StatusCode, error: Exception) -> NoReturn:
+    """End a call with an error's sentence."""
+    line.refused(code.name, error)
+    await context.abort(code, str(error))
 
 
 async def read(context: Context) -> bytes:

@@ -1,9 +1,10 @@
 """OTLP/HTTP: POST /v1/traces in protobuf or JSON; GET /healthz and /readyz for whoever watches the process."""
 
+import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 import uvicorn
@@ -20,6 +21,7 @@ from google.rpc.code_pb2 import (
 )
 from google.rpc.status_pb2 import Status
 
+from axonize.request_id import METADATA
 from ingest.intake import MalformedRequest
 from ingest.otlp_json import to_protobuf
 from ingest.receiver.access import NotPermitted, authorize
@@ -28,6 +30,7 @@ from ingest.receiver.body import BodyCorrupt, BodyTooLarge, ClientGone, Encoding
 from ingest.receiver.connection import Connection
 from ingest.receiver.offering import Offering
 from ingest.receiver.readiness import Readiness
+from ingest.receiver.request_line import RequestLine, reason_of
 from ingest.receiver.retry import retry_after, unavailable
 from ingest.refusals import RateExceeded, TryLater
 from registry.keys import KeyRefused
@@ -35,6 +38,10 @@ from registry.keys import KeyRefused
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 FORWARDED = frozenset({b"forwarded", b"x-forwarded-for"})
+REQUEST_ID = METADATA.encode()
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+ROUTES = frozenset({"/v1/traces", "/healthz", "/readyz"})
+REFUSALS = (MalformedRequest, BodyCorrupt, KeyRefused, NotPermitted, BodyTooLarge, EncodingUnknown, TryLater)
 JSON_SHARE = 4  # JSON unfolds to far more than protobuf does, so it may have this part of a request's size
 
 Scope = MutableMapping[str, Any]
@@ -47,37 +54,64 @@ def application(offering: Offering, admission: Admission, readiness: Readiness) 
     """Return the ASGI application."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        route = (scope["method"], scope["path"])
-        match route:
-            case ("POST", "/v1/traces"):
-                await export(offering, admission, scope, receive, send)
-            case ("GET" | "HEAD", "/healthz"):
-                await respond(send, 200, b'{"status": "ok"}', JSON)
-            case ("GET" | "HEAD", "/readyz"):
-                await tell_readiness(send, readiness.unready)
-            case (_, "/v1/traces"):
-                status = Status(code=UNIMPLEMENTED, message="Send traces with POST.")
-                await respond(send, 405, encode(status, JSON), JSON, [(b"allow", b"POST")])
-            case _:
-                status = Status(code=NOT_FOUND, message="There is nothing here. Send traces to /v1/traces.")
-                await respond(send, 404, encode(status, JSON), JSON)
+        method, path = scope["method"], scope["path"]
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        # Both are the client's to choose, and may be anything.
+        line = RequestLine(
+            method if method in METHODS else "", path if path in ROUTES else "", 500, headers.get(REQUEST_ID)
+        )
+        answer = Answer(send, line)
+        try:
+            match (method, path):
+                case ("POST", "/v1/traces"):
+                    await export(offering, admission, scope, headers, receive, answer)
+                case ("GET" | "HEAD", "/healthz"):
+                    line.is_probe = True
+                    await answer(200, b'{"status": "ok"}', JSON)
+                case ("GET" | "HEAD", "/readyz"):
+                    line.is_probe = True
+                    await tell_readiness(answer, readiness.unready)
+                case (_, "/v1/traces"):
+                    status = Status(code=UNIMPLEMENTED, message="Send traces with POST.")
+                    await answer(405, encode(status, JSON), JSON, [(b"allow", b"POST")])
+                case _:
+                    status = Status(code=NOT_FOUND, message="There is nothing here. Send traces to /v1/traces.")
+                    await answer(404, encode(status, JSON), JSON)
+        except (ClientGone, asyncio.CancelledError) as error:
+            line.refused(499, error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+        finally:
+            line.write()
 
     return app
 
 
-async def tell_readiness(send: Send, unready: str) -> None:
+async def tell_readiness(answer: "Answer", unready: str) -> None:
     """Answer 200 where spans are taken, 503 and why where not."""
+    answer.line.reason = "not_ready" if unready else ""
     body = {"status": "unavailable", "reason": unready} if unready else {"status": "ready"}
-    await respond(send, 503 if unready else 200, json.dumps(body).encode(), JSON)
+    await answer(503 if unready else 200, json.dumps(body).encode(), JSON)
 
 
-async def export(offering: Offering, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one export as the OTLP specification says ("OTLP/HTTP Response"), in the encoding of the request."""
-    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+async def export(
+    offering: Offering,
+    admission: Admission,
+    scope: Scope,
+    headers: Mapping[bytes, str],
+    receive: Receive,
+    answer: "Answer",
+) -> None:
+    """Answer one export as the OTLP specification says ("OTLP/HTTP Response"), in the encoding of the request.
+
+    Raises ClientGone.
+    """
+    line = answer.line
     media_type = headers.get(b"content-type", "").split(";")[0].strip().lower()
     if media_type not in (PROTOBUF, JSON):
         status = Status(code=INVALID_ARGUMENT, message=f"Content-Type must be {PROTOBUF} or {JSON}.")
-        await respond(send, 415, encode(status, JSON), JSON)
+        line.reason = "content_type_unknown"
+        await answer(415, encode(status, JSON), JSON)
         return
     extra: Headers = ()
     try:
@@ -85,27 +119,16 @@ async def export(offering: Offering, admission: Admission, scope: Scope, receive
         identity = await authorize(
             headers.get(b"authorization"), peer=peer, forwarded=not FORWARDED.isdisjoint(headers)
         )
+        line.tenant = identity.tenant
         encoding = headers.get(b"content-encoding", "")
         with admission.place() as place:
             body = place.read(lambda: read(receive, media_type, encoding))
-            response: Message = await offering.export(await body, identity=identity)
+            response: Message = await offering.export(await body, identity=identity, line=line)
         code = 200
-    except ClientGone:
-        return
-    except (MalformedRequest, BodyCorrupt) as error:
-        code, response = 400, Status(code=INVALID_ARGUMENT, message=str(error))
-    except KeyRefused as error:
-        code, response = 401, Status(code=UNAUTHENTICATED, message=str(error))
-        extra = ((b"www-authenticate", b"Bearer"),)
-    except NotPermitted as error:
-        code, response = 403, Status(code=PERMISSION_DENIED, message=str(error))
-    except BodyTooLarge as error:
-        code, response = 413, Status(code=OUT_OF_RANGE, message=str(error))
-    except EncodingUnknown as error:
-        code, response = 415, Status(code=INVALID_ARGUMENT, message=str(error))
-    except TryLater as error:
-        code, response, extra = refusal_for_now(error)
-    await respond(send, code, encode(response, media_type), media_type, extra)
+    except REFUSALS as error:
+        code, response, extra = refusal(error)
+        line.reason = reason_of(error)
+    await answer(code, encode(response, media_type), media_type, extra)
 
 
 async def read(receive: Receive, media_type: str, encoding: str) -> bytes:
@@ -120,10 +143,23 @@ async def read(receive: Receive, media_type: str, encoding: str) -> bytes:
     return await read_body(receive, encoding=encoding, max_bytes=settings.OTLP_MAX_REQUEST_BYTES)
 
 
-def refusal_for_now(error: TryLater) -> tuple[int, Status, Headers]:
-    """Return the status, the answer and the headers that make a client come again (RFC 6585, section 4, for 429)."""
-    code = 429 if isinstance(error, RateExceeded) else 503
-    return code, unavailable(error), ((b"retry-after", retry_after(error).encode()),)
+def refusal(error: Exception) -> tuple[int, Status, Headers]:
+    """Return the status, the answer and the headers to one of REFUSALS.
+
+    TryLater makes a client come again (RFC 6585, section 4, for 429).
+    """
+    match error:
+        case TryLater():
+            code = 429 if isinstance(error, RateExceeded) else 503
+            return code, unavailable(error), ((b"retry-after", retry_after(error).encode()),)
+        case KeyRefused():
+            return 401, Status(code=UNAUTHENTICATED, message=str(error)), ((b"www-authenticate", b"Bearer"),)
+        case NotPermitted():
+            return 403, Status(code=PERMISSION_DENIED, message=str(error)), ()
+        case BodyTooLarge():
+            return 413, Status(code=OUT_OF_RANGE, message=str(error)), ()
+    code = 415 if isinstance(error, EncodingUnknown) else 400
+    return code, Status(code=INVALID_ARGUMENT, message=str(error)), ()
 
 
 def encode(message: Message, media_type: str) -> bytes:
@@ -131,20 +167,29 @@ def encode(message: Message, media_type: str) -> bytes:
     return MessageToJson(message, indent=None).encode() if media_type == JSON else message.SerializeToString()
 
 
-async def respond(send: Send, status: int, body: bytes, media_type: str, headers: Headers = ()) -> None:
-    """Send one whole answer."""
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", media_type.encode()),
-                (b"content-length", str(len(body)).encode()),
-                *headers,
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
+class Answer:
+    """The answer to one request, and its line in the log."""
+
+    def __init__(self, send: Send, line: RequestLine) -> None:
+        self.line = line
+        self._send = send
+
+    async def __call__(self, status: int, body: bytes, media_type: str, headers: Headers = ()) -> None:
+        """Send it whole."""
+        self.line.status = status
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    (b"content-type", media_type.encode()),
+                    (b"content-length", str(len(body)).encode()),
+                    (REQUEST_ID, self.line.request_id.encode()),
+                    *headers,
+                ],
+            }
+        )
+        await self._send({"type": "http.response.body", "body": body})
 
 
 class Server(uvicorn.Server):

@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from ingest.intake import Verdict, examine
 from ingest.queue import OpenBatch, connect_async
+from ingest.receiver.request_line import RequestLine
 from ingest.refusals import QueueUnavailable
 from ingest.retention import days_accepted
 from ingest.tasks import new_batch_id, write_batch
@@ -32,12 +33,14 @@ class Offering:
         self._open_batch = OpenBatch(self._redis, receiver=uuid.uuid4().hex)
         self._announcements: set[asyncio.Task[None]] = set()
 
-    async def export(self, body: bytes, *, identity: Identity) -> ExportTraceServiceResponse:
+    async def export(self, body: bytes, *, identity: Identity, line: RequestLine) -> ExportTraceServiceResponse:
         """Take one ExportTraceServiceRequest and return the answer that OTLP wants ("Full Success", "Partial Success").
 
-        When it returns, the accepted spans are in Redis. Raises MalformedRequest, QueueUnavailable, RateExceeded.
+        When it returns, the accepted spans are in Redis, and `line` says in which batch. Raises MalformedRequest,
+        QueueUnavailable, RateExceeded.
         """
-        verdict = examine(
+        line.size_bytes = len(body)
+        line.verdict = verdict = examine(
             body,
             tenant=identity.tenant,
             now_ns=time.time_ns(),
@@ -45,7 +48,7 @@ class Offering:
         )
         del body  # it may be large, and the queue may take its time
         if verdict.frame:
-            await self._append(verdict, identity)
+            line.batch_id = await self._append(verdict, identity, line.request_id)
         response = ExportTraceServiceResponse()
         if verdict.rejected_spans:
             response.partial_success.rejected_spans = verdict.rejected_spans
@@ -79,9 +82,10 @@ class Offering:
             await asyncio.wait(self._announcements)
         await self._redis.aclose()
 
-    async def _append(self, verdict: Verdict, identity: Identity) -> None:
+    async def _append(self, verdict: Verdict, identity: Identity, request_id: str) -> str:
+        """Return the batch that the spans are in."""
         try:
-            sealed = await self._open_batch.offer(
+            outcome = await self._open_batch.offer(
                 frame=verdict.frame,
                 digest=verdict.digest,
                 spans=verdict.accepted_spans,
@@ -90,16 +94,18 @@ class Offering:
                 batch_id=new_batch_id(),
                 key_id=identity.key_id,
                 spans_per_second=spans_per_second(identity),
+                request_id=request_id,
             )
         except QueueUnavailable as error:
             self._closed_because, self._closed_until_s = str(error), time.monotonic() + CLOSED_SECONDS
             raise
-        if sealed:
-            self._announce(sealed)
+        if outcome.is_sealed:
+            self._announce(outcome.batch_id)
+        return outcome.batch_id
 
     async def _seal(self, *, min_age_ms: int) -> None:
-        batch_id = new_batch_id()
-        if await self._open_batch.seal(batch_id=batch_id, min_age_ms=min_age_ms):
+        batch_id = await self._open_batch.seal(min_age_ms=min_age_ms)
+        if batch_id:
             self._announce(batch_id)
 
     def _announce(self, batch_id: str) -> None:

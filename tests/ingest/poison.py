@@ -35,9 +35,9 @@ def sealed(batch: bytes) -> str:
         async with connect_async() as client:
             open_batch = OpenBatch(client, receiver="poison")
             await open_batch.offer(
-                frame=batch, digest=batch_id.encode(), spans=1, raw_bytes=len(batch), values=0, batch_id=new_batch_id()
+                frame=batch, digest=batch_id.encode(), spans=1, raw_bytes=len(batch), values=0, batch_id=batch_id
             )
-            assert await open_batch.seal(batch_id=batch_id, min_age_ms=0)
+            assert await open_batch.seal(min_age_ms=0) == batch_id
         return batch_id
 
     return asyncio.run(put())

@@ -25,7 +25,7 @@ class Queue:
         await asyncio.sleep(0)
         if self.fails:
             raise ConnectionError("away")
-        return [Outcome(1, each.batch_id, 0) for each in offers]
+        return [Outcome(1, each.batch_id, is_sealed=False, wait_ms=0) for each in offers]
 
 
 def together(*made: Coroutine[Any, Any, Outcome]) -> list[Outcome | BaseException]:
@@ -40,7 +40,7 @@ def test_each_offer_has_its_own_outcome_and_those_of_a_moment_share_a_call() -> 
     offers = Offers(queue.append)
     names = [f"{number}" for number in range(10)]
     outcomes = together(*(offers.make(offer(name)) for name in names))
-    assert [each.sealed for each in outcomes if isinstance(each, Outcome)] == names
+    assert [each.batch_id for each in outcomes if isinstance(each, Outcome)] == names
     assert queue.calls == [names]
 
 
@@ -73,7 +73,7 @@ def test_a_call_that_fails_is_told_to_all_that_wait_and_the_next_one_is_tried_ag
         queue.fails = False
         return await offers.make(offer("later"))
 
-    assert asyncio.run(run()).sealed == "later"
+    assert asyncio.run(run()).batch_id == "later"
     assert len(queue.calls) == 2
 
 
@@ -90,4 +90,4 @@ def test_a_client_that_has_left_costs_the_others_nothing() -> None:
             await leaving
         return await staying
 
-    assert asyncio.run(run()).sealed == "stays"
+    assert asyncio.run(run()).batch_id == "stays"

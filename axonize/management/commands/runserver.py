@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.management.base import CommandError
-from whitenoise.runserver_nostatic.management.commands import runserver  # type: ignore[import-untyped]  # no types
+from whitenoise.runserver_nostatic.management.commands import runserver
 
 from axonize.start import StartRefused
 from registry.start import require_safe

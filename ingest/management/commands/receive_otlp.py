@@ -1,5 +1,7 @@
 """`manage.py receive_otlp`: receive spans over OTLP until told to stop."""
 
+import logging
+import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -8,10 +10,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from axonize.checks import TAG
+from axonize.log_settings import CONSOLE
 from ingest.receiver.ports import PortTaken
 from ingest.receiver.processes import receive_in_processes
 from ingest.receiver.run import receive
 from registry.start import StartRefused, require_safe
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -34,6 +39,7 @@ class Command(BaseCommand):
         try:
             require_safe(bind=options["bind"])
             if options["processes"] > 1:
+                os.environ["AXONIZE_LOG_FORMAT"] = settings.LOG_FORMAT  # theirs goes through a pipe, and then to ours
                 uvloop.run(receive_in_processes(options["processes"], **where, say=self.say))
             else:
                 uvloop.run(receive(**where, share_ports=options["share_ports"]))
@@ -41,5 +47,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def say(self, name: str, line: str) -> None:
-        self.stdout.write(f"{name}: {line}")
+        """Pass on a line of one of several receivers, or what the supervisor says of them."""
+        if settings.LOG_FORMAT == CONSOLE:
+            self.stdout.write(f"{name}: {line}")
+        elif line.startswith("{"):
+            self.stdout.write(line)
+        else:
+            logger.warning("%s: %s", name, line)
         self.stdout.flush()

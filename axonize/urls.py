@@ -9,7 +9,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from axonize import api, health
-from axonize.metrics import metrics
+from axonize.metrics.view import metrics
 
 handler400 = api.bad_request
 handler403 = api.permission_denied

@@ -17,6 +17,7 @@ from django.utils import timezone
 from google.protobuf.message import DecodeError
 
 from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable
+from axonize.metrics.writing import BISECTIONS, DEAD_LETTERS
 from ingest import dead_letters, writer
 from ingest.dead_letters import Letter
 from ingest.frames import Damaged, frames_of, is_cut_short, opened, rewritten, with_only
@@ -50,6 +51,7 @@ def deliver(client: redis.Redis, batch_id: str, batch: bytes) -> None:
             return
         batch = plain
     hold.begin()
+    BISECTIONS.inc()
     logger.warning("Batch %s is refused, looking for what is bad in it: %s", batch_id, refusal)
     rest, letters = _sifted(batch_id, batch, refusal, hold)
     hold.divide(rest=rest, letters=dead_letters.packed(letters, failed_at=timezone.now()))
@@ -66,6 +68,7 @@ def _store_letters(hold: Hold, batch_id: str) -> None:
     if letters:
         count = dead_letters.store(batch_id, letters)
         hold.forget_letters()
+        DEAD_LETTERS.inc(count)
         logger.error("Of batch %s, %d dead letters are kept: manage.py dead_letters list", batch_id, count)
 
 

@@ -11,6 +11,7 @@ from clickhouse_connect.driver.httputil import get_pool_manager
 from django.conf import settings
 
 from axonize.clickhouse.errors import classify
+from axonize.metrics.reads import Read, asker
 
 CONNECT_TIMEOUT_SECONDS = 5
 WRITE_TIMEOUT_SECONDS = 50
@@ -74,14 +75,15 @@ def query(
     datetime has no nanoseconds, and strings that hold no text as hex.
     Raises QueryTooLarge over a bound of time, memory or rows, ClickHouseUnavailable, ClickHouseError.
     """
-    try:
-        result = get_client().query(
-            sql,
-            parameters=dict(parameters or {}),
-            settings={**read_settings(), **(settings or {})},
-        )
-    except Exception as error:
-        raise classify(error, reading=True) from error
+    with Read(asker()):
+        try:
+            result = get_client().query(
+                sql,
+                parameters=dict(parameters or {}),
+                settings={**read_settings(), **(settings or {})},
+            )
+        except Exception as error:
+            raise classify(error, reading=True) from error
     return list(result.named_results())
 
 

@@ -9,9 +9,11 @@ import grpc
 from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from axonize.metrics.receiving import GRPC, body_bytes, refused_requests
 from ingest.intake import MalformedRequest
 from ingest.receiver.access import NotPermitted, authorize
 from ingest.receiver.admission import Admission
+from ingest.receiver.figures import counted_grpc
 from ingest.receiver.offering import Offering
 from ingest.receiver.retry import unavailable
 from ingest.refusals import TryLater
@@ -55,7 +57,7 @@ def server(offering: Offering, admission: Admission) -> grpc.aio.Server:
     """
     grpc_server = grpc.aio.server(options=OPTIONS)
     handler = grpc.stream_unary_rpc_method_handler(
-        export(offering, admission),
+        counted_grpc(export(offering, admission)),
         request_deserializer=None,
         response_serializer=ExportTraceServiceResponse.SerializeToString,
     )
@@ -85,6 +87,7 @@ def export(
         except NotPermitted as error:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         except TryLater as error:
+            refused_requests[error.reason].inc()
             status = unavailable(error)
             context.set_trailing_metadata(((STATUS_DETAILS, status.SerializeToString()),))
             await context.abort(grpc.StatusCode.UNAVAILABLE, status.message)
@@ -97,6 +100,7 @@ async def read(context: Context) -> bytes:
     message = await context.read()
     if not isinstance(message, bytes):
         raise MalformedRequest("The call ended without a request.")
+    body_bytes[GRPC].inc(len(message))
     return message
 
 

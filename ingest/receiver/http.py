@@ -19,12 +19,14 @@ from google.rpc.code_pb2 import (
 )
 from google.rpc.status_pb2 import Status
 
+from axonize.metrics.receiving import refused_requests
 from ingest.intake import MalformedRequest
 from ingest.otlp_json import to_protobuf
 from ingest.receiver.access import NotPermitted, authorize
 from ingest.receiver.admission import Admission
 from ingest.receiver.body import BodyCorrupt, BodyTooLarge, ClientGone, EncodingUnknown, Receive, read_body
 from ingest.receiver.connection import Connection
+from ingest.receiver.figures import counted_http
 from ingest.receiver.offering import Offering
 from ingest.receiver.retry import retry_after, unavailable
 from ingest.refusals import RateExceeded, TryLater
@@ -112,6 +114,7 @@ async def read(receive: Receive, media_type: str, encoding: str) -> bytes:
 
 def refusal_for_now(error: TryLater) -> tuple[int, Status, Headers]:
     """Return the status, the answer and the headers that make a client come again (RFC 6585, section 4, for 429)."""
+    refused_requests[error.reason].inc()
     code = 429 if isinstance(error, RateExceeded) else 503
     return code, unavailable(error), ((b"retry-after", retry_after(error).encode()),)
 
@@ -149,7 +152,7 @@ def server(
 ) -> Server:
     """Return a server of the application, not yet started."""
     config = uvicorn.Config(
-        application(offering, admission),
+        counted_http(application(offering, admission)),
         host=host,
         port=port,
         http=Connection,

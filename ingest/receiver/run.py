@@ -9,6 +9,7 @@ from typing import Any
 import grpc.aio
 
 from axonize import tls
+from axonize.metrics import reporter
 from ingest.receiver import grpc as otlp_grpc, http as otlp_http, memory
 from ingest.receiver.admission import Admission
 from ingest.receiver.offering import Offering
@@ -29,6 +30,7 @@ async def receive(*, bind: str, grpc_port: int, http_port: int, share_ports: boo
     certificates = tls.configured()
     memory.give_back_what_is_freed()
     memory.make_collections_quick()
+    reporter.start("receiver")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(quietly)

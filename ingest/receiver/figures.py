@@ -1,0 +1,61 @@
+"""Counts and times each request, around all else that a transport does with it."""
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from axonize.metrics.receiving import GRPC, HTTP, answered
+from ingest.receiver.body import Receive
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+Method = Callable[[object, Any], Awaitable[ExportTraceServiceResponse]]
+
+LEFT = "499"  # no status of HTTP's; what proxies write for a client that left before its answer
+CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+def counted_http(app: Application) -> Application:
+    """Wrap an ASGI application."""
+
+    async def counted(scope: Message, receive: Receive, send: Send) -> None:
+        began_s = time.perf_counter()
+        code = LEFT
+
+        async def told(message: Message) -> None:
+            nonlocal code
+            if message["type"] == "http.response.start":
+                code = str(message["status"])
+            await send(message)
+
+        try:
+            await app(scope, receive, told)
+        finally:
+            if scope["path"] != "/healthz":
+                answered(HTTP, code, time.perf_counter() - began_s)
+
+    return counted
+
+
+def counted_grpc(method: Method) -> Method:
+    """Wrap a method of gRPC's."""
+
+    async def counted(requests: object, context: Any) -> ExportTraceServiceResponse:
+        began_s = time.perf_counter()
+        code = "CANCELLED"
+        try:
+            answer = await method(requests, context)
+        except grpc.aio.AbortError:
+            code = CODE_NAMES[context.code()]
+            raise
+        else:
+            code = "OK"
+            return answer
+        finally:
+            answered(GRPC, code, time.perf_counter() - began_s)
+
+    return counted

@@ -160,6 +160,9 @@ MIDDLEWARE = [
     "axonize.metrics.middleware.PrometheusAfterMiddleware",
 ]
 
+# Seconds, of each view's histogram: each bound is a series for each view
+PROMETHEUS_LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+
 ROOT_URLCONF = "axonize.urls"
 WSGI_APPLICATION = "axonize.wsgi.application"
 APPEND_SLASH = True

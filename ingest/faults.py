@@ -1,8 +1,12 @@
 """Why a span is refused: in words for whoever sent it, and by the names that metrics have for the same."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from axonize.metrics.receiving import SPANS_REFUSED
 
 LAST_KIND = max(Span.SpanKind.values())
 LAST_STATUS_CODE = 2  # STATUS_CODE_ERROR, opentelemetry/proto/trace/v1/trace.proto
@@ -23,6 +27,11 @@ class Fault(StrEnum):
     TOO_MANY_ATTRIBUTES = f"a span may have at most {MAX_ATTRIBUTES} attributes"
     SHARED_TOO_LONG = "the resource and the scope are too long for so many spans in one request"
 
-    @property
-    def label(self) -> str:
-        return self.name.lower()
+
+_refused: Final = {fault: SPANS_REFUSED.labels(fault.name.lower()) for fault in Fault}
+
+
+def count(faults: Mapping[Fault, int]) -> None:
+    """Count refused spans."""
+    for fault, spans in faults.items():
+        _refused[fault].inc(spans)

@@ -12,6 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from ingest import faults  # noqa: F401 - what spans are refused for is on the page before any was
 from ingest.models import DeadLetter
 from ingest.queue import SealedBatches
 
@@ -76,8 +77,8 @@ _QUEUE: Final = {
     "axonize_queue_bytes": "Bytes in the queue, compressed.",
     "axonize_queue_limit_bytes": "Bytes that may be in the queue.",
     "axonize_queue_sealed_batches": "Batches that wait for a writer.",
-    "axonize_queue_oldest_sealed_batch_age_seconds": "For how long the oldest sealed batch waits; 0 where there is none.",
-    "axonize_queue_oldest_open_batch_age_seconds": "For how long the oldest open batch is open; 0 where there is none.",
+    "axonize_queue_oldest_sealed_batch_age_seconds": "For how long the oldest sealed batch waits; 0 is none.",
+    "axonize_queue_oldest_open_batch_age_seconds": "For how long the oldest open batch is open; 0 is none.",
 }
 
 

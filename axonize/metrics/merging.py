@@ -88,7 +88,7 @@ def _of_each(snapshots: Iterable[Snapshot]) -> Iterator[Metric]:
 
 
 def _counted(snapshots: Iterable[Snapshot]) -> Metric:
-    metric = GaugeMetricFamily(PROCESSES, "Processes that reported within the last 20 seconds.", labels=["process"])
+    metric = GaugeMetricFamily(PROCESSES, "Processes that reported within the last 30 seconds.", labels=["process"])
     counts = Counter(snapshot.process for snapshot in snapshots)
     for kind in KINDS:
         metric.add_metric([kind], counts[kind])

@@ -6,7 +6,15 @@ from prometheus_client import Counter, Histogram
 
 GRPC: Final = "grpc"
 HTTP: Final = "http"
-GRPC_CODES: Final = ("OK", "CANCELLED", "INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNAVAILABLE")
+GRPC_CODES: Final = (
+    "OK",
+    "CANCELLED",
+    "INVALID_ARGUMENT",
+    "UNAUTHENTICATED",
+    "PERMISSION_DENIED",
+    "UNAVAILABLE",
+    "UNKNOWN",
+)
 HTTP_CODES: Final = ("200", "400", "401", "403", "404", "405", "413", "415", "429", "499", "500", "503")
 REASONS_FOR_NOW: Final = ("queue_full", "queue_unreachable", "rate", "busy")
 

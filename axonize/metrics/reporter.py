@@ -16,7 +16,7 @@ from axonize.metrics.store import Store
 logger = logging.getLogger(__name__)
 
 SHORTEST_PAUSE_SECONDS: Final = 2.0
-LONGEST_PAUSE_SECONDS: Final = 10.0
+LONGEST_PAUSE_SECONDS: Final = 15.0
 # Of a core, the part that reporting may take; and what it may write, for Redis appends each report to its file.
 CPU_SHARE: Final = 0.001
 BYTES_PER_SECOND: Final = 8 * 1024

@@ -18,8 +18,8 @@ from axonize.metrics.snapshot import Snapshot, Values
 
 KEYS: Final = ("axonize:metrics:processes", "axonize:metrics:seen", "axonize:metrics:gone")
 TIMEOUT_SECONDS: Final = 1.0
-SILENT_MS: Final = 20_000  # a process that reports every few seconds is not there any more
-LOST_MS: Final = 30_000  # what it counted goes to the sums of those that are gone
+SILENT_MS: Final = 30_000  # a process that reports every few seconds is not there any more
+LOST_MS: Final = 60_000  # what it counted goes to the sums of those that are gone
 FOLDED_AT_ONCE: Final = 20
 
 # Numbers travel with the digits that a double has: Lua's own texts have fewer.

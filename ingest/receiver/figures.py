@@ -26,14 +26,17 @@ def counted_http(app: Application) -> Application:
         began_s = time.perf_counter()
         code = LEFT
 
-        async def told(message: Message) -> None:
+        def told(message: Message) -> Awaitable[None]:
             nonlocal code
-            if message["type"] == "http.response.start":
+            if "status" in message:
                 code = str(message["status"])
-            await send(message)
+            return send(message)
 
         try:
             await app(scope, receive, told)
+        except Exception:
+            code = "500"
+            raise
         finally:
             if scope["path"] != "/healthz":
                 answered(HTTP, code, time.perf_counter() - began_s)
@@ -51,6 +54,9 @@ def counted_grpc(method: Method) -> Method:
             answer = await method(requests, context)
         except grpc.aio.AbortError:
             code = CODE_NAMES[context.code()]
+            raise
+        except Exception:
+            code = "UNKNOWN"
             raise
         else:
             code = "OK"

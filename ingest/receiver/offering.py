@@ -9,7 +9,8 @@ import uuid
 from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from axonize.metrics.receiving import SPANS_RECEIVED, SPANS_REFUSED
+from axonize.metrics.receiving import SPANS_RECEIVED
+from ingest import faults
 from ingest.intake import Verdict, examine
 from ingest.queue import OpenBatch, connect_async
 from ingest.refusals import QueueUnavailable
@@ -44,8 +45,7 @@ class Offering:
         SPANS_RECEIVED.inc(verdict.accepted_spans + verdict.rejected_spans)
         response = ExportTraceServiceResponse()
         if verdict.rejected_spans:
-            for fault, spans in verdict.faults.items():
-                SPANS_REFUSED.labels(fault.label).inc(spans)
+            faults.count(verdict.faults)
             response.partial_success.rejected_spans = verdict.rejected_spans
             response.partial_success.error_message = verdict.message
         return response

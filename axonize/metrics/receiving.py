@@ -44,7 +44,7 @@ SPANS_RECEIVED: Final = Counter(
     "axonize_spans_received_total", "Spans of the requests that were answered with success, whatever became of them."
 )
 SPANS_REFUSED: Final = Counter(
-    "axonize_spans_refused_total", "Spans refused for good, alone or with others of their request.", ["reason"]
+    "axonize_spans_refused_total", "Spans refused for good, each alone, by what is wrong.", ["reason"]
 )
 DUPLICATE_REQUESTS: Final = Counter(
     "axonize_duplicate_requests_total", "Requests that were taken before and sent again; they are stored once."

@@ -9,8 +9,8 @@ from prometheus_client import REGISTRY, Metric
 
 from axonize.metrics.process import CPU_SECONDS, Process, of_the_system
 
-# Of others in the registry, as of Python's garbage collector, nothing is shared.
-PREFIXES: Final = ("axonize_", "django_")
+# What else is in the registry, as of Python's garbage collector or of models, is not shared.
+PREFIXES: Final = ("axonize_", "django_http_")
 _SUMMED_SUFFIXES: Final = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
 
 Values = dict[str, float]

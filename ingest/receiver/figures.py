@@ -16,7 +16,6 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 Method = Callable[[object, Any], Awaitable[ExportTraceServiceResponse]]
 
 LEFT = "499"  # no status of HTTP's; what proxies write for a client that left before its answer
-CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 def counted_http(app: Application) -> Application:
@@ -52,11 +51,13 @@ def counted_grpc(method: Method) -> Method:
         code = "CANCELLED"
         try:
             answer = await method(requests, context)
-        except grpc.aio.AbortError:
-            code = CODE_NAMES[context.code()]
-            raise
-        except Exception:
-            code = "UNKNOWN"
+        except BaseException as error:
+            # Once it has its status a client may go, before the method that gave it ends.
+            status = context.code()
+            if isinstance(status, grpc.StatusCode):
+                code = status.name
+            elif isinstance(error, Exception):
+                code = "UNKNOWN"
             raise
         else:
             code = "OK"

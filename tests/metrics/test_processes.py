@@ -56,7 +56,7 @@ def stack() -> Iterator[Stack]:
     ports = free_ports(4)
     environment = stack_environment(data_dir, ports) | {"AXONIZE_RECEIVER_PROCESSES": "2"}
     try:
-        with running("manage.py", "up", env=environment, until="ready ", timeout_s=90) as process:
+        with running("manage.py", "up", env=environment, until="ready ", timeout_s=150) as process:
             yield Stack(process, *ports[:3])
     finally:
         shutil.rmtree(data_dir)

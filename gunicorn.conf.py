@@ -62,6 +62,13 @@ def on_starting(server: Any) -> None:
             end_refused(error)
 
 
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Have each worker tell its metrics."""
+    from axonize.metrics import reporter  # noqa: PLC0415 - as above
+
+    reporter.start("web")
+
+
 def pre_fork(_server: Any, _worker: Any) -> None:
     """Hand no database connection from the one process to the other."""
     close_connections()

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.handlers.asgi import ASGIHandler
 
+from axonize.metrics import reporter
 from axonize.start import StartRefused, end_refused
 
 
@@ -17,6 +18,7 @@ def _application() -> ASGIHandler:
         require_safe(bind=settings.BIND)
     except StartRefused as error:
         end_refused(error)
+    reporter.start("web")
     return django
 
 

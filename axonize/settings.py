@@ -196,8 +196,11 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_prometheus.middleware.PrometheusAfterMiddleware",
+    "axonize.metrics.middleware.PrometheusAfterMiddleware",
 ]
+
+# Seconds, of each view's histogram: each bound is a series for each view
+PROMETHEUS_LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 
 ROOT_URLCONF = "axonize.urls"
 WSGI_APPLICATION = "axonize.wsgi.application"

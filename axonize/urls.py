@@ -11,7 +11,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from axonize import api
 from axonize.health.views import healthz, readyz
-from axonize.metrics import metrics
+from axonize.metrics.view import metrics
 
 handler400 = api.bad_request
 handler403 = api.permission_denied

@@ -3,7 +3,6 @@
 from importlib import import_module
 
 from django.apps import AppConfig
-from prometheus_client import REGISTRY
 
 
 class IngestConfig(AppConfig):
@@ -11,4 +10,5 @@ class IngestConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        REGISTRY.register(import_module("ingest.metrics").IngestCollector())  # its models are loaded only now
+        # its models are loaded only now
+        import_module("axonize.metrics.page").SCRAPED.register(import_module("ingest.metrics").IngestCollector())

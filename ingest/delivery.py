@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 
 from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable
 from axonize.error_text import told
+from axonize.metrics.writing import BISECTIONS, DEAD_LETTERS
 from ingest import dead_letters, writer
 from ingest.dead_letters import Letter
 from ingest.frames import Damaged, frames_of, is_cut_short, opened, rewritten, with_only
@@ -51,6 +52,7 @@ def deliver(client: redis.Redis, batch_id: str, batch: bytes) -> None:
             return
         batch = plain
     hold.begin()
+    BISECTIONS.inc()
     logger.warning("Batch %s is refused, looking for what is bad in it: %s", batch_id, told(refusal))
     rest, letters = _sifted(batch_id, batch, refusal, hold)
     hold.divide(rest=rest, letters=dead_letters.packed(letters, failed_at=timezone.now()))
@@ -67,6 +69,7 @@ def _store_letters(hold: Hold, batch_id: str) -> None:
     if letters:
         count = dead_letters.store(batch_id, letters)
         hold.forget_letters()
+        DEAD_LETTERS.inc(count)
         logger.error("Of batch %s, %d dead letters are kept: manage.py dead_letters list", batch_id, count)
 
 

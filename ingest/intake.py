@@ -13,6 +13,7 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
+from ingest.faults import LAST_KIND, LAST_STATUS_CODE, MAX_ATTRIBUTES, Fault
 from ingest.outline import (
     MOST_FIELDS,
     MOST_MESSAGES,
@@ -31,11 +32,8 @@ from ingest.outline import (
 NO_TRACE_ID = bytes(16)
 NO_SPAN_ID = bytes(8)
 VARINT_LAST_BYTE = 0x7F  # a larger rest needs another byte
-LAST_KIND = max(Span.SpanKind.values())
-LAST_STATUS_CODE = 2  # STATUS_CODE_ERROR, opentelemetry/proto/trace/v1/trace.proto
 NANOSECONDS_A_DAY = 86_400 * 10**9
 MAX_FUTURE_NS = NANOSECONDS_A_DAY  # clocks disagree, time zones get lost; a day covers both
-MAX_ATTRIBUTES = 4096  # of a span; OpenTelemetry's SDKs stop at 128 unless told otherwise
 # ClickHouse repeats what spans share for each span of them, so a long text in a resource is many long texts.
 SHARED_BYTES_FREE = 4096
 MAX_SHARED_BYTES = 64 * 1024 * 1024
@@ -55,9 +53,10 @@ class Verdict:
     """What becomes of one request.
 
     `frame` holds the accepted spans as one zstd frame of a length-delimited ingest/otlp.proto Envelope, and is empty
-    where no span was accepted. `digest` is the same for the same bytes of the same tenant. What the frame will take of
-    ClickHouse's memory follows from `accepted_spans`, from `raw_bytes`, its size before compression with what spans
-    share counted for each, and from `values`: attributes, events and links.
+    where no span was accepted. `digest` is the same for the same bytes of the same tenant. `message` says why spans
+    were rejected, `faults` how many for what. What the frame will take of ClickHouse's memory follows from
+    `accepted_spans`, from `raw_bytes`, its size before compression with what spans share counted for each, and from
+    `values`: attributes, events and links.
     """
 
     frame: bytes
@@ -65,18 +64,16 @@ class Verdict:
     raw_bytes: int
     values: int
     accepted_spans: int
-    reasons: Mapping[str, int]
-    """Of the spans that are rejected: why, and how many for that."""
+    faults: Mapping[Fault, int]
 
     @property
     def rejected_spans(self) -> int:
-        return sum(self.reasons.values())
+        return sum(self.faults.values())
 
     @property
     def message(self) -> str:
-        """Why spans were rejected, most for the first reason; '' where none was."""
-        most_first = sorted(self.reasons.items(), key=lambda reason: -reason[1])
-        return ". ".join(f"{count} rejected: {reason}" for reason, count in most_first)
+        most_first = sorted(self.faults.items(), key=lambda fault: -fault[1])
+        return ". ".join(f"{count} rejected: {fault}" for fault, count in most_first)
 
 
 class _Tally:
@@ -87,7 +84,7 @@ class _Tally:
         self.spans = 0
         self.values = 0
         self.shared_bytes = 0
-        self.reasons: Counter[str] = Counter()
+        self.faults: Counter[Fault] = Counter()
 
     def outline(self, message_class: Any, body: bytes, field: str) -> Any:
         """Return a message of the outline, its repeated `field` counted. Raises DecodeError, MalformedRequest."""
@@ -120,14 +117,14 @@ def examine(body: bytes, *, tenant: str, now_ns: int, retention_days: int) -> Ve
         raise MalformedRequest("The request is not a protobuf ExportTraceServiceRequest of OTLP.") from error
     frame, raw_bytes = b"", 0
     if tally.spans:
-        frame, raw_bytes = enclose(request.SerializeToString() if tally.reasons else body, tenant)
+        frame, raw_bytes = enclose(request.SerializeToString() if tally.faults else body, tenant)
     return Verdict(
         frame=frame,
         digest=digest_of(body, tenant),
         raw_bytes=raw_bytes + tally.shared_bytes,
         values=tally.values,
         accepted_spans=tally.spans,
-        reasons=tally.reasons,
+        faults=tally.faults,
     )
 
 
@@ -158,14 +155,14 @@ def _examine_scope_spans(body: bytes, shared_bytes: int, earliest_ns: int, lates
     for at, span in enumerate(_spans(body, scope_spans.spans)):
         attributes = len(span.attributes)
         if attributes > MAX_ATTRIBUTES:
-            reason = f"a span may have at most {MAX_ATTRIBUTES} attributes"
+            fault: Fault | None = Fault.TOO_MANY_ATTRIBUTES
         elif tally.shared_bytes + shared_bytes > MAX_SHARED_BYTES:
-            reason = "the resource and the scope are too long for so many spans in one request"
+            fault = Fault.SHARED_TOO_LONG
         else:
-            reason = fault_of(span, earliest_ns, latest_ns)
-        if reason:
+            fault = fault_of(span, earliest_ns, latest_ns)
+        if fault:
             refused.append(at)
-            tally.reasons[reason] += 1
+            tally.faults[fault] += 1
         else:
             tally.spans += 1
             tally.values += attributes + len(span.events) + len(span.links)
@@ -189,28 +186,28 @@ def _parsed(message_class: Any, body: bytes, fields: Fields) -> Any:
     return message_class.FromString(body)
 
 
-def fault_of(span: Span, earliest_ns: int, latest_ns: int) -> str:
-    """Return why a span can't be stored, in words for whoever sent it, or '' where it can."""
+def fault_of(span: Span, earliest_ns: int, latest_ns: int) -> Fault | None:
+    """Return why a span can't be stored, None where it can."""
     # Each name once: in Python a field of a message takes longer than what is asked of it.
     start_ns, end_ns = span.start_time_unix_nano, span.end_time_unix_nano
     trace_id, span_id = span.trace_id, span.span_id
     if len(trace_id) != len(NO_TRACE_ID) or trace_id == NO_TRACE_ID:
-        return "trace_id must be 16 bytes, not all zero"
+        return Fault.TRACE_ID
     if len(span_id) != len(NO_SPAN_ID) or span_id == NO_SPAN_ID:
-        return "span_id must be 8 bytes, not all zero"
+        return Fault.SPAN_ID
     if len(span.parent_span_id) not in (0, len(NO_SPAN_ID)):
-        return "parent_span_id must be empty or 8 bytes"
+        return Fault.PARENT_SPAN_ID
     if end_ns < start_ns:
-        return "end_time_unix_nano is before start_time_unix_nano"
+        return Fault.ENDS_EARLY
     if start_ns < earliest_ns:
-        return "start_time_unix_nano is further back than spans are kept"
+        return Fault.TOO_OLD
     if end_ns > latest_ns:
-        return "end_time_unix_nano is more than a day ahead"
+        return Fault.FUTURE
     if not 0 <= span.kind <= LAST_KIND:
-        return f"kind must be 0 to {LAST_KIND}"
+        return Fault.KIND
     if not 0 <= span.status.code <= LAST_STATUS_CODE:
-        return f"status.code must be 0 to {LAST_STATUS_CODE}"
-    return ""
+        return Fault.STATUS
+    return None
 
 
 def digest_of(body: bytes, tenant: str) -> bytes:

@@ -1,7 +1,8 @@
 """What /metrics tells of the queue and of the dead letters, asked when it is scraped."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import redis
 from django.conf import settings
@@ -12,8 +13,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from axonize.error_text import told
+from ingest import faults  # noqa: F401 - what spans are refused for is on the page before any was
 from ingest.models import DeadLetter
-from ingest.queue import QueueDepth, SealedBatches
+from ingest.queue import SealedBatches
 
 logger = logging.getLogger(__name__)
 
@@ -26,19 +28,17 @@ class IngestCollector(Collector):
 
     def describe(self) -> Iterator[Metric]:
         """Name the metrics, so that registering asks no store."""
-        yield _queue_bytes()
-        yield _queue_sealed_batches()
+        yield from _queue([None] * len(_QUEUE))
         yield _dead_letters()
 
     def collect(self) -> Iterator[Metric]:
         """Ask Redis and PostgreSQL, each for no longer than its timeout."""
         try:
-            depth = queue_depth()
+            values = queue_now()
         except redis.RedisError as error:
             logger.warning("No metrics of the queue: %s", told(error))
         else:
-            yield _queue_bytes(depth.queued_bytes)
-            yield _queue_sealed_batches(depth.sealed_batches)
+            yield from _queue(values)
         try:
             counts = dead_letters_by_tenant()
         except DatabaseError as error:
@@ -50,12 +50,20 @@ class IngestCollector(Collector):
             yield gauge
 
 
-def queue_depth() -> QueueDepth:
-    """Return what waits in the queue. Raises redis.RedisError."""
+def queue_now() -> list[float]:
+    """Return the values of the queue's gauges, in their order. Raises redis.RedisError."""
     with redis.Redis.from_url(
         settings.REDIS_URL, socket_timeout=REDIS_TIMEOUT_SECONDS, socket_connect_timeout=REDIS_TIMEOUT_SECONDS
     ) as client:
-        return SealedBatches(client).depth()
+        queue = SealedBatches(client)
+        depth, waits = queue.depth(), queue.waits()
+    return [
+        depth.queued_bytes,
+        settings.QUEUE_MAX_BYTES,
+        depth.sealed_batches,
+        waits.sealed_ms / 1000,
+        waits.open_ms / 1000,
+    ]
 
 
 def dead_letters_by_tenant() -> dict[str, int]:
@@ -66,12 +74,18 @@ def dead_letters_by_tenant() -> dict[str, int]:
         return dict(counts)
 
 
-def _queue_bytes(value: int | None = None) -> GaugeMetricFamily:
-    return GaugeMetricFamily("axonize_queue_bytes", "Bytes in the queue, compressed.", value=value)
+_QUEUE: Final = {
+    "axonize_queue_bytes": "Bytes in the queue, compressed.",
+    "axonize_queue_limit_bytes": "Bytes that may be in the queue.",
+    "axonize_queue_sealed_batches": "Batches that wait for a writer.",
+    "axonize_queue_oldest_sealed_batch_age_seconds": "For how long the oldest sealed batch waits; 0 is none.",
+    "axonize_queue_oldest_open_batch_age_seconds": "For how long the oldest open batch is open; 0 is none.",
+}
 
 
-def _queue_sealed_batches(value: int | None = None) -> GaugeMetricFamily:
-    return GaugeMetricFamily("axonize_queue_sealed_batches", "Batches that wait for a writer.", value=value)
+def _queue(values: Sequence[float | None]) -> Iterator[GaugeMetricFamily]:
+    for (name, meaning), value in zip(_QUEUE.items(), values, strict=True):
+        yield GaugeMetricFamily(name, meaning, value)
 
 
 def _dead_letters() -> GaugeMetricFamily:

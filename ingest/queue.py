@@ -16,9 +16,10 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from axonize.metrics.receiving import DUPLICATE_REQUESTS, DUPLICATE_SPANS
 from ingest.offers import Offer, Offers, Outcome
-from ingest.queue_steps import CLAIM, DISCARD, FULL, OFFER, RELEASE, RESCUE, SEAL_AGED, TOO_FAST
-from ingest.refusals import QueueUnavailable, RateExceeded
+from ingest.queue_steps import CLAIM, DISCARD, FULL, OFFER, RELEASE, RESCUE, SEAL_AGED, TAKEN_BEFORE, TOO_FAST, WAITS
+from ingest.refusals import QueueFull, QueueUnavailable, RateExceeded
 
 PREFIX = "axonize:"
 SEEN_SECONDS = 600  # how long a request's digest is remembered: longer than any client goes on retrying
@@ -40,6 +41,14 @@ class QueueDepth:
 
     sealed_batches: int
     queued_bytes: int
+
+
+@dataclass(frozen=True)
+class QueueWaits:
+    """For how long, in milliseconds, the oldest sealed batch and the oldest open one wait; 0 where there is none."""
+
+    sealed_ms: int
+    open_ms: int
 
 
 class OpenBatch:
@@ -79,12 +88,15 @@ class OpenBatch:
         except redis.RedisError as error:
             raise QueueUnavailable("The queue is not reachable. Send the same request again.") from error
         if outcome.code == FULL:
-            raise QueueUnavailable("The queue is full. Send the same request again, later.")
+            raise QueueFull("The queue is full. Send the same request again, later.")
         if outcome.code == TOO_FAST:
             raise RateExceeded(
                 f"This API key may send {spans_per_second} spans a second, and sent more. Send the same request later.",
                 retry_after_seconds=outcome.wait_ms / 1000,
             )
+        if outcome.code == TAKEN_BEFORE:
+            DUPLICATE_REQUESTS.inc()
+            DUPLICATE_SPANS.inc(spans)
         return outcome
 
     async def _append(self, offers: Sequence[Offer]) -> Sequence[Outcome]:
@@ -135,6 +147,7 @@ class SealedBatches:
         self._release = client.register_script(RELEASE)
         self._discard = client.register_script(DISCARD)
         self._rescue = client.register_script(RESCUE)
+        self._waits = client.register_script(WAITS)
         self._seal_aged = client.register_script(SEAL_AGED)
 
     def claim(self, batch_id: str) -> bytes | None:
@@ -175,6 +188,10 @@ class SealedBatches:
         """Return what waits."""
         queued_bytes = cast(bytes | None, self.client.get(f"{PREFIX}queued_bytes"))
         return QueueDepth(sealed_batches=self.client.zcard(f"{PREFIX}sealed"), queued_bytes=int(queued_bytes or 0))
+
+    def waits(self) -> QueueWaits:
+        """Return for how long it waits."""
+        return QueueWaits(*cast(list[int], self._waits(args=[PREFIX])))
 
 
 class QueueProbe:

@@ -1,7 +1,7 @@
 """The steps of the queue, each one Lua script, so that it happens whole or not at all."""
 
-# What OFFER answers for a request that it refuses; 1 is stored, 0 taken before.
-FULL, TOO_FAST = -1, -2
+# What OFFER answers for a request that it does not store; 1 is stored.
+TAKEN_BEFORE, FULL, TOO_FAST = 0, -1, -2
 
 NOW = """
 local function now_ms()
@@ -20,6 +20,7 @@ local function seal(prefix, receiver, batch, grace_ms)
     redis.call('RENAME', about, prefix .. 'batch:' .. batch .. ':about')
     redis.call('ZREM', prefix .. 'open', receiver)
     redis.call('ZADD', prefix .. 'sealed', now_ms() + grace_ms, batch)
+    redis.call('ZADD', prefix .. 'sealed_at', now_ms(), batch)
     return batch
 end
 """
@@ -148,6 +149,7 @@ if redis.call('EXISTS', prefix .. 'batch:' .. batch .. ':letters') == 1
 end
 redis.call('DECRBY', prefix .. 'queued_bytes', redis.call('STRLEN', prefix .. 'batch:' .. batch)
     + redis.call('HSTRLEN', prefix .. 'batch:' .. batch .. ':about', 'request_ids'))
+redis.call('ZREM', prefix .. 'sealed_at', batch)
 redis.call('DEL', prefix .. 'batch:' .. batch, prefix .. 'batch:' .. batch .. ':about')
 return 1
 """
@@ -162,5 +164,18 @@ for _, batch in ipairs(batches) do
     redis.call('ZADD', prefix .. 'sealed', now_ms() + grace_ms, batch)
 end
 return batches
+"""
+)
+
+# Look at what waits the longest. Answers the fields of ingest.queue.QueueWaits.
+WAITS = (
+    NOW
+    + """
+local prefix = ARGV[1]
+local function waits_ms(batches)
+    local oldest = redis.call('ZRANGE', prefix .. batches, 0, 0, 'WITHSCORES')
+    return oldest[2] and math.max(0, now_ms() - oldest[2]) or 0
+end
+return {waits_ms('sealed_at'), waits_ms('open')}
 """
 )

@@ -2,7 +2,9 @@
 
 
 class TryLater(Exception):
-    """The request is good, but not now. `retry_after_seconds` is when it may be."""
+    """The request is good, but not now. `retry_after_seconds` is when it may be, `reason` what metrics call it."""
+
+    reason = ""
 
     def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
         super().__init__(message)
@@ -10,12 +12,24 @@ class TryLater(Exception):
 
 
 class QueueUnavailable(TryLater):
-    """Redis is away or the queue is full."""
+    """Redis is away, or as below."""
+
+    reason = "queue_unreachable"
+
+
+class QueueFull(QueueUnavailable):
+    """What may wait does."""
+
+    reason = "queue_full"
 
 
 class RateExceeded(TryLater):
     """The key has sent more spans than it may."""
 
+    reason = "rate"
+
 
 class ReceiverBusy(TryLater):
     """The receiver holds as many requests as its memory is meant for."""
+
+    reason = "busy"

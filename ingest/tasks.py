@@ -14,6 +14,8 @@ from django.db import DatabaseError, OperationalError
 from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable
 from axonize.error_text import told
 from axonize.log_lines import write_line
+from axonize.metrics.tasks import completed
+from axonize.metrics.writing import rescued, retries, written
 from ingest import gpu_time_schedule, retention
 from ingest.delivery import deliver
 from ingest.gpu_time_schedule import GPU_TIME
@@ -44,7 +46,7 @@ def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
 
     A batch that can be neither stored nor found at fault is kept and tried again at long intervals.
     """
-    started_s = time.monotonic()
+    began_s = time.monotonic()
     queue = sealed_batches()
     batch = queue.claim(batch_id)
     if batch is None:
@@ -61,14 +63,16 @@ def write_batch(self: "Task[[str], Any]", batch_id: str) -> None:
     except (ClickHouseError, DatabaseError, TrialUndecided) as error:
         passing = isinstance(error, ClickHouseUnavailable | OperationalError)
         delay = retry_delay_seconds(self.request.retries, passing=passing)
+        retries["transient" if passing else "refused"].inc()
         queue.release(batch_id, delay_ms=int(delay * 1000))
         level = logging.WARNING if passing else logging.ERROR
         logger.log(level, "Batch %s is not stored, next try in %.0f s: %s", batch_id, delay, told(error))
         raise self.retry(countdown=delay) from error
     history = queue.history(batch_id)
     if queue.discard(batch_id):
-        fields = {"batch_id": batch_id, **asdict(history), "bytes": len(batch)}
-        fields["duration_ms"] = round((time.monotonic() - started_s) * 1000, 3)
+        seconds = time.monotonic() - began_s
+        written(spans=history.spans, size_bytes=len(batch), seconds=seconds)
+        fields = {"batch_id": batch_id, **asdict(history), "bytes": len(batch), "duration_ms": round(seconds * 1000, 3)}
         write_line(logger, logging.INFO, "batch written", fields)
     summarize_traces()
 
@@ -79,19 +83,25 @@ def summarize_traces() -> None:
 
     What is due stays due, and beat calls each second.
     """
+    began_s = time.time()
     try:
         SUMMARIES.keep_up(sealed_batches().client)
     except ClickHouseError as error:
         logger.warning("The summaries of traces are not up to date, the next run tries again: %s", told(error))
+    else:
+        completed("summaries", began_s=began_s)
 
 
 @shared_task
 def share_out_gpu_time() -> None:
     """Share the time of GPUs out among the spans that were written; as of summarize_traces."""
+    began_s = time.time()
     try:
         gpu_time_schedule.keep_up(sealed_batches().client)
     except ClickHouseError as error:
         logger.warning("The time of GPUs is not shared out, the next run tries again: %s", told(error))
+    else:
+        completed("gpu_time", began_s=began_s)
 
 
 @shared_task
@@ -101,6 +111,7 @@ def apply_retention() -> None:
     It is asked each hour, though days end at midnight: what one run has no time for is the next one's, and a machine
     that sleeps at night misses nothing.
     """
+    began_s = time.time()
     try:
         left = retention.apply(most_seconds=RETENTION_SECONDS)
     except (ClickHouseError, DatabaseError) as error:
@@ -109,18 +120,23 @@ def apply_retention() -> None:
     retention.remember_success(sealed_batches().client)
     if left:
         logger.info("Some of what is too old is left to the next run.")
+    completed("retention", began_s=began_s)
 
 
 @shared_task
 def rescue_batches() -> None:
     """Seal what a dead receiver left open, and hand out again the sealed batches that no task owns."""
+    began_s = time.time()
     queue = sealed_batches()
     for receiver in queue.open_receivers():
         if queue.seal(receiver, batch_id=new_batch_id(), min_age_ms=ORPHANED_AFTER_MS):
+            rescued["open"].inc()
             logger.warning("Sealed the batch that receiver %s left open", receiver)
     for batch_id in queue.rescue(most=RESCUED_AT_ONCE):
+        rescued["sealed"].inc()
         logger.warning("Batch %s has no task, handing it out again", batch_id)
         write_batch.delay(batch_id)
+    completed("rescue", began_s=began_s)
 
 
 def retry_delay_seconds(retries: int, *, passing: bool) -> float:

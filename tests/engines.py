@@ -52,6 +52,9 @@ def engines() -> Iterator[None]:
     """Redis, PostgreSQL and ClickHouse, running at the addresses of the settings."""
     with embedded.running(Path(os.environ["AXONIZE_DATA_DIR"]), int(os.environ["AXONIZE_CLICKHOUSE_PORT"])):
         yield
+        from axonize.metrics import reporter  # noqa: PLC0415 - it needs settings, which this module makes
+
+        reporter.end()  # of a receiver that ran in this process, while Redis is still there
 
 
 @pytest.hookimpl(tryfirst=True)

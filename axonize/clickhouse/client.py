@@ -12,6 +12,7 @@ from django.conf import settings
 
 from axonize.clickhouse.cluster import Cluster
 from axonize.clickhouse.errors import classify
+from axonize.metrics.reads import Read, asker
 
 CONNECT_TIMEOUT_SECONDS = 5
 WRITE_TIMEOUT_SECONDS = 50
@@ -98,14 +99,15 @@ def query(
     datetime has no nanoseconds, and strings that hold no text as hex.
     Raises QueryTooLarge over a bound of time, memory or rows, ClickHouseUnavailable, ClickHouseError.
     """
-    try:
-        result = get_client().query(
-            sql,
-            parameters=bound(parameters),
-            settings={**read_settings(), **(settings or {})},
-        )
-    except Exception as error:
-        raise classify(error, reading=True) from error
+    with Read(asker()):
+        try:
+            result = get_client().query(
+                sql,
+                parameters=bound(parameters),
+                settings={**read_settings(), **(settings or {})},
+            )
+        except Exception as error:
+            raise classify(error, reading=True) from error
     return list(result.named_results())
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from axonize.clickhouse.client import bound, get_client, read_settings
 from axonize.clickhouse.errors import classify
+from axonize.metrics.reads import Read, asker
 
 # https://clickhouse.com/docs/interfaces/formats/CustomSeparated: JSON escapes both delimiters, so no value has them.
 _VALUE_END: Final = b"\x1f"
@@ -63,15 +64,16 @@ def query_json(
 
     Raises QueryTooLarge over a bound of time, memory or rows, ClickHouseUnavailable, ClickHouseError.
     """
-    try:
-        answer = get_client().raw_query(
-            sql,
-            parameters=bound(parameters),
-            settings={**read_settings(), **_FORMAT_SETTINGS, **(settings or {})},
-            fmt=_FORMAT,
-        )
-    except Exception as error:
-        raise classify(error, reading=True) from error
+    with Read(asker()):
+        try:
+            answer = get_client().raw_query(
+                sql,
+                parameters=bound(parameters),
+                settings={**read_settings(), **_FORMAT_SETTINGS, **(settings or {})},
+                fmt=_FORMAT,
+            )
+        except Exception as error:
+            raise classify(error, reading=True) from error
     head, *rows = answer.split(_ROW_END)
     rows.pop()  # what follows the last row's end
     names = [name.decode().strip('"') for name in head.split(_VALUE_END)]

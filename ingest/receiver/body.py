@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from backports import zstd
 
+from axonize.metrics.receiving import HTTP, body_bytes, wire_bytes
+
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 GZIP_WINDOW_BITS = zlib.MAX_WBITS | 16
 PIECE_BYTES = 16 * 1024
@@ -60,7 +62,10 @@ async def read_body(receive: Receive, *, encoding: str, max_bytes: int) -> bytes
             raise BodyTooLarge(f"The request is larger than {max_bytes} bytes; send smaller batches.")
         chunks.append(chunk)
         more = message.get("more_body", False)
-    return decompress(b"".join(chunks), encoding=encoding, max_bytes=max_bytes)
+    wire_bytes.inc(size_bytes)
+    body = decompress(b"".join(chunks), encoding=encoding, max_bytes=max_bytes)
+    body_bytes[HTTP].inc(len(body))
+    return body
 
 
 def decompress(body: bytes, *, encoding: str, max_bytes: int) -> bytes:

@@ -11,6 +11,7 @@ import grpc
 from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from axonize.metrics.receiving import GRPC, body_bytes, refused_requests
 from axonize.request_id import METADATA
 from ingest.intake import MalformedRequest
 from ingest.receiver.access import NotPermitted, authorize
@@ -77,7 +78,7 @@ def export(
 
     async def method(_requests: object, context: Context) -> ExportTraceServiceResponse:
         metadata = dict(context.invocation_metadata() or ())  # its keys are lower case
-        line = RequestLine("Export", ROUTE, "UNKNOWN", metadata.get(METADATA))
+        line = RequestLine(GRPC, "Export", ROUTE, "UNKNOWN", metadata.get(METADATA))
         context.set_trailing_metadata(((METADATA, line.request_id),))
         try:
             identity = await authorize(
@@ -96,6 +97,7 @@ def export(
         except NotPermitted as error:
             await refuse(context, line, grpc.StatusCode.PERMISSION_DENIED, error)
         except TryLater as error:
+            refused_requests[error.reason].inc()
             details = (STATUS_DETAILS, unavailable(error).SerializeToString())
             context.set_trailing_metadata(((METADATA, line.request_id), details))
             await refuse(context, line, grpc.StatusCode.UNAVAILABLE, error)
@@ -106,7 +108,7 @@ def export(
             line.status = "OK"
             return response
         finally:
-            line.write()
+            line.end()
 
     return method
 
@@ -122,6 +124,7 @@ async def read(context: Context) -> bytes:
     message = await context.read()
     if not isinstance(message, bytes):
         raise MalformedRequest("The call ended without a request.")
+    body_bytes[GRPC].inc(len(message))
     return message
 
 

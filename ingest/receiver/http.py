@@ -21,6 +21,7 @@ from google.rpc.code_pb2 import (
 )
 from google.rpc.status_pb2 import Status
 
+from axonize.metrics.receiving import HTTP, refused_requests
 from axonize.request_id import METADATA
 from ingest.intake import MalformedRequest
 from ingest.otlp_json import to_protobuf
@@ -58,7 +59,7 @@ def application(offering: Offering, admission: Admission, readiness: Readiness) 
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         # Both are the client's to choose, and may be anything.
         line = RequestLine(
-            method if method in METHODS else "", path if path in ROUTES else "", 500, headers.get(REQUEST_ID)
+            HTTP, method if method in METHODS else "", path if path in ROUTES else "", 500, headers.get(REQUEST_ID)
         )
         answer = Answer(send, line)
         try:
@@ -82,7 +83,7 @@ def application(offering: Offering, admission: Admission, readiness: Readiness) 
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
-            line.write()
+            line.end()
 
     return app
 
@@ -150,6 +151,7 @@ def refusal(error: Exception) -> tuple[int, Status, Headers]:
     """
     match error:
         case TryLater():
+            refused_requests[error.reason].inc()
             code = 429 if isinstance(error, RateExceeded) else 503
             return code, unavailable(error), ((b"retry-after", retry_after(error).encode()),)
         case KeyRefused():

@@ -9,6 +9,8 @@ import uuid
 from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from axonize.metrics.receiving import SPANS_RECEIVED
+from ingest import faults
 from ingest.intake import Verdict, examine
 from ingest.queue import OpenBatch, connect_async
 from ingest.receiver.request_line import RequestLine
@@ -27,7 +29,7 @@ class Offering:
     """A receiver's open batch and the timer that seals it."""
 
     def __init__(self) -> None:
-        self._closed_because = ""
+        self._closed_because = QueueUnavailable("")
         self._closed_until_s = 0.0
         self._redis = connect_async()
         self._open_batch = OpenBatch(self._redis, receiver=uuid.uuid4().hex)
@@ -49,8 +51,10 @@ class Offering:
         del body  # it may be large, and the queue may take its time
         if verdict.frame:
             line.batch_id = await self._append(verdict, identity, line.request_id)
+        SPANS_RECEIVED.inc(verdict.accepted_spans + verdict.rejected_spans)
         response = ExportTraceServiceResponse()
         if verdict.rejected_spans:
+            faults.count(verdict.faults)
             response.partial_success.rejected_spans = verdict.rejected_spans
             response.partial_success.error_message = verdict.message
         return response
@@ -58,7 +62,7 @@ class Offering:
     def require_open(self) -> None:
         """Refuse what nobody has read yet, if the queue refused or was away a moment ago. Raises QueueUnavailable."""
         if time.monotonic() < self._closed_until_s:
-            raise QueueUnavailable(self._closed_because)
+            raise type(self._closed_because)(str(self._closed_because))
 
     async def seal_by_age(self, stop: asyncio.Event) -> None:
         """Seal the open batch whenever it is old enough, until told to stop.
@@ -97,7 +101,7 @@ class Offering:
                 request_id=request_id,
             )
         except QueueUnavailable as error:
-            self._closed_because, self._closed_until_s = str(error), time.monotonic() + CLOSED_SECONDS
+            self._closed_because, self._closed_until_s = error, time.monotonic() + CLOSED_SECONDS
             raise
         if outcome.is_sealed:
             self._announce(outcome.batch_id)

@@ -1,4 +1,4 @@
-"""One log line a request of the receiver: what was asked, what became of it, and nothing of what is in it."""
+"""One log line a request of the receiver, and its count: what became of it, and nothing of what is in it."""
 
 import logging
 import re
@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from axonize.flood import OncePerSecond
 from axonize.log_lines import write_line
+from axonize.metrics.receiving import answered
 from axonize.request_id import request_id_of
 from ingest.intake import Verdict
 
@@ -22,7 +23,7 @@ _refusals = OncePerSecond()
 
 
 class RequestLine:
-    """What is known of a request so far. Who handles it fills it in; it is written once, when the answer is known.
+    """What is known of a request so far. Who handles it fills it in; `end` tells it once, when the answer is known.
 
     `status` is gRPC's name of a code or HTTP's number. `batch_id` is '' where nothing was appended, as of bytes that
     were taken before.
@@ -30,13 +31,14 @@ class RequestLine:
 
     __slots__ = (
         "batch_id", "is_probe", "method", "reason", "request_id", "route", "size_bytes", "started_s", "status",
-        "tenant", "verdict",
+        "tenant", "transport", "verdict",
     )  # fmt: skip
 
-    def __init__(self, method: str, route: str, status: str | int, sent_id: str | None) -> None:
+    def __init__(self, transport: str, method: str, route: str, status: str | int, sent_id: str | None) -> None:
         """Begin a line.
 
         Args:
+            transport: GRPC or HTTP, of axonize.metrics.receiving.
             method: gRPC's, or HTTP's.
             route: the service and method, or the path if it is one that we have.
             status: that of a request which fails as nobody foresaw.
@@ -44,6 +46,7 @@ class RequestLine:
 
         """
         self.started_s = time.perf_counter()
+        self.transport = transport
         self.method = method
         self.route = route
         self.status = status
@@ -60,7 +63,14 @@ class RequestLine:
         self.status = status
         self.reason = reason_of(error)
 
-    def write(self) -> None:
+    def end(self) -> None:
+        """Count the request, and write its line."""
+        seconds = time.perf_counter() - self.started_s
+        if not self.is_probe:
+            answered(self.transport, str(self.status), seconds)
+        self._write(seconds)
+
+    def _write(self, seconds: float) -> None:
         level, left_out = self._level()
         if not logger.isEnabledFor(level):
             return
@@ -68,7 +78,7 @@ class RequestLine:
             "method": self.method,
             "route": self.route,
             "status": self.status,
-            "duration_ms": round((time.perf_counter() - self.started_s) * 1000, 3),
+            "duration_ms": round(seconds * 1000, 3),
             "tenant": self.tenant,
             "request_id": self.request_id,
             "bytes": self.size_bytes,
@@ -78,8 +88,8 @@ class RequestLine:
         if self.verdict is not None:
             fields["spans"] = self.verdict.accepted_spans
             fields["rejected"] = self.verdict.rejected_spans
-            if self.verdict.reasons:
-                fields["reasons"] = dict(self.verdict.reasons)
+            if self.verdict.faults:
+                fields["reasons"] = {fault.name.lower(): spans for fault, spans in self.verdict.faults.items()}
             fields["batch_id"] = self.batch_id
         if left_out:
             fields["left_out"] = left_out

@@ -9,6 +9,7 @@ from typing import Any
 import grpc.aio
 
 from axonize import tls
+from axonize.metrics import reporter
 from ingest.receiver import grpc as otlp_grpc, http as otlp_http, memory
 from ingest.receiver.admission import Admission
 from ingest.receiver.grpc_health import Health
@@ -31,6 +32,7 @@ async def receive(*, bind: str, grpc_port: int, http_port: int, share_ports: boo
     certificates = tls.configured()
     memory.give_back_what_is_freed()
     memory.make_collections_quick()
+    reporter.start("receiver")
     stop = asyncio.Event()
     readiness = Readiness()
 

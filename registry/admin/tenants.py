@@ -17,7 +17,7 @@ from registry.models import ApiKey, ComputeResource, Node, PhysicalGPU, Tenant
 @admin.register(Tenant)
 class TenantAdmin(HistoryMixin, RegistryAdmin):
     list_display = ("slug", "name", "nodes", "cards", "resources", "keys", "retention_days", "created_at")
-    search_fields = ("slug", "name", "retention_days")
+    search_fields = ("slug", "name")
     ordering = ("slug",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

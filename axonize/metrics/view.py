@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 
 from django.http import HttpResponse
-from django_prometheus.exports import ExportToDjangoView  # type: ignore[import-untyped]  # it ships no types
 from drf_spectacular.utils import extend_schema
+from prometheus_client import CONTENT_TYPE_LATEST
 from rest_framework.decorators import api_view, content_negotiation_class
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+
+from axonize.metrics.page import page
 
 
 class AnyAccept(BaseContentNegotiation):
@@ -27,7 +29,6 @@ class AnyAccept(BaseContentNegotiation):
 @extend_schema(exclude=True)
 @api_view(["GET"])
 @content_negotiation_class(AnyAccept)
-def metrics(request: Request, /) -> HttpResponse:
+def metrics(_request: Request, /) -> HttpResponse:
     """Answer in Prometheus' text format."""
-    answer: HttpResponse = ExportToDjangoView(request)
-    return answer
+    return HttpResponse(page(), content_type=CONTENT_TYPE_LATEST)

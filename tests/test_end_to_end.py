@@ -1,21 +1,15 @@
-"""The whole way: real clients send to `manage.py up`, and the REST API answers with what was sent."""
+"""The whole way, on a laptop and in production: real clients send, and the REST API answers with what was sent."""
 
 import base64
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,11 +25,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from tests import captures, otlp
+from tests.deploy.production import production
 from tests.docs.markdown import Page
-from tests.engines import free_ports
 from tests.ingest.test_otlp_json import otlp_json
 from tests.ingest.test_receiver import JSON, PROTOBUF, export_grpc, post
-from tests.processes import ROOT, Process, running, wait_until
+from tests.processes import ROOT, Process, wait_until
+from tests.stack import Stack, laptop, short_folder
 
 KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"]
 STATUSES = ["unset", "ok", "error"]
@@ -46,67 +41,15 @@ GPU_FIELDS = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Stack:
-    """A running `manage.py up` and its addresses."""
-
-    process: Process
-    data_dir: Path
-    web_port: int
-    grpc_port: int
-    http_port: int
-
-    def get(self, path: str, **parameters: object) -> Any:
-        """Return the JSON of an answer; an HTTP error is raised."""
-        url = f"http://127.0.0.1:{self.web_port}{path}?{urllib.parse.urlencode(parameters, doseq=True)}"
-        with urllib.request.urlopen(url, timeout=20) as answer:
-            return json.load(answer)
-
-    def knows(self, path: str) -> bool:
-        try:
-            return bool(self.get(path))
-        except urllib.error.HTTPError:
-            return False
-
-    def write(self, method: str, path: str, **fields: object) -> None:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.web_port}{path}",
-            method=method,
-            data=json.dumps(fields).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            assert answer.status in {200, 201}
-
-    def trace(self, trace_id: str, *, span_count: int) -> Any:
-        """Return a trace once all of its spans are there."""
-
-        def complete() -> bool:
-            summaries = self.get("/api/v1/traces", limit=1000)["traces"]
-            return any(t["trace_id"] == trace_id and t["span_count"] == span_count for t in summaries)
-
-        wait_until(complete, 20)
-        return self.get(f"/api/v1/traces/{trace_id}")
-
-
-def stack_environment(data_dir: Path, ports: list[int]) -> dict[str, str]:
-    names = ["AXONIZE_WEB_PORT", "AXONIZE_OTLP_GRPC_PORT", "AXONIZE_OTLP_HTTP_PORT", "AXONIZE_CLICKHOUSE_PORT"]
-    return {"AXONIZE_DATA_DIR": str(data_dir)} | dict(zip(names, map(str, ports), strict=True))
-
-
-@pytest.fixture(scope="module")
-def data_dir() -> Iterator[Path]:
-    # a short path, for the sockets in it
-    path = Path(tempfile.mkdtemp(prefix="axonize-up-"))
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture(scope="module")
-def stack(data_dir: Path) -> Iterator[Stack]:
-    ports = free_ports(4)
-    with running("manage.py", "up", env=stack_environment(data_dir, ports), until="ready ", timeout_s=90) as process:
-        yield Stack(process, data_dir, *ports[:3])
+@pytest.fixture(scope="module", params=["laptop", "production"])
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """Run what `make run` does, and what docker-compose.yml does behind a proxy that ends TLS."""
+    if request.param == "production":
+        with production() as services:
+            yield services
+    else:
+        with short_folder() as folder, laptop(folder) as running:
+            yield running
 
 
 def flattened(spans: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -191,12 +134,14 @@ def assert_same(answered: Mapping[str, Any], sent: Span, resource: Resource, sco
 
 
 def send(stack: Stack, transport: str, request: ExportTraceServiceRequest) -> None:
+    key = stack.credentials
     if transport == "grpc":
-        assert not export_grpc(request.SerializeToString(), port=stack.grpc_port).partial_success.rejected_spans
+        answer = export_grpc(request.SerializeToString(), port=stack.grpc_port, metadata=key)
+        assert not answer.partial_success.rejected_spans
     elif transport == "http protobuf":
-        assert post(request.SerializeToString(), PROTOBUF, port=stack.http_port)[::2] == (200, b"")
+        assert post(request.SerializeToString(), PROTOBUF | key, port=stack.http_port)[::2] == (200, b"")
     else:
-        assert post(otlp_json(request), JSON, port=stack.http_port)[::2] == (200, b"{}")
+        assert post(otlp_json(request), JSON | key, port=stack.http_port)[::2] == (200, b"{}")
 
 
 @pytest.mark.parametrize("transport", ["grpc", "http protobuf", "http json"])
@@ -223,9 +168,9 @@ def test_a_recorded_client_reads_back_what_it_sent(stack: Stack, name: str, tran
 @pytest.mark.parametrize("transport", ["grpc", "http"])
 def test_the_otel_sdk_reads_back_its_trace(stack: Stack, transport: str) -> None:
     exporter: SpanExporter = (
-        GrpcSpanExporter(endpoint=f"http://127.0.0.1:{stack.grpc_port}", insecure=True)
+        GrpcSpanExporter(endpoint=f"http://127.0.0.1:{stack.grpc_port}", insecure=True, headers=stack.credentials)
         if transport == "grpc"
-        else HttpSpanExporter(endpoint=f"http://127.0.0.1:{stack.http_port}/v1/traces")
+        else HttpSpanExporter(endpoint=f"http://127.0.0.1:{stack.http_port}/v1/traces", headers=stack.credentials)
     )
     resource = SdkResource({"service.name": "sdk", "process.pid": 7, "deployment.environment.name": "tests"})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
@@ -262,11 +207,14 @@ def test_the_otel_sdk_reads_back_its_trace(stack: Stack, transport: str) -> None
 
 def test_the_readmes_first_trace_arrives(stack: Stack) -> None:
     send_it, ask_for_it = Page(ROOT / "README.md").blocks("sh")
+    key = ",".join(f"{name}={urllib.parse.quote(value)}" for name, value in stack.credentials.items())
     to_the_stack = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{stack.grpc_port}"}
+    to_the_stack |= {"OTEL_EXPORTER_OTLP_HEADERS": key} if key else {}
     subprocess.run(["bash", "-e", "-c", send_it], cwd=ROOT, env=os.environ | to_the_stack, check=True, timeout=30)
 
     def traces() -> Any:
-        command = ask_for_it.replace(":8000", f":{stack.web_port}")
+        headers = "".join(f" -H '{name}: {value}'" for name, value in {**stack.proxied, **stack.credentials}.items())
+        command = ask_for_it.replace(":8000", f":{stack.web_port}").replace("curl -s", f"curl -s{headers}")
         asked = subprocess.run(["bash", "-e", "-c", command], capture_output=True, check=True, timeout=30)
         return json.loads(asked.stdout)["traces"]
 
@@ -323,42 +271,29 @@ def test_the_overview_counts_what_was_sent(stack: Stack) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/api/schema", "/api/docs", "/admin/login/"])
 def test_the_web_answers(stack: Stack, path: str) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{stack.web_port}{path}", timeout=20) as answer:
-        assert answer.status == 200
+    assert stack.fetch(path)
 
 
 def test_the_api_docs_need_no_other_server(stack: Stack) -> None:
-    base = f"http://127.0.0.1:{stack.web_port}"
-
-    def fetch(path: str) -> str:
-        with urllib.request.urlopen(f"{base}{path}", timeout=20) as answer:
-            return str(answer.read().decode())
-
-    page = fetch("/api/docs")
+    page = stack.fetch("/api/docs").decode()
     resources = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert resources
     assert all(resource.startswith("/") for resource in resources)
     for resource in resources:
         if not resource.endswith(".png"):
-            assert fetch(resource)
+            assert stack.fetch(resource)
 
 
-def test_a_second_start_finds_the_first_ones_data_and_both_stop_clean(tmp_path_factory: pytest.TempPathFactory) -> None:  # noqa: ARG001  paths must be short
-    folder = Path(tempfile.mkdtemp(prefix="axonize-up-"))
-    ports = free_ports(4)
-    environment = stack_environment(folder, ports)
+def test_a_second_start_finds_the_first_ones_data_and_both_stop_clean() -> None:
     [request] = captures.load("axonize-diffusion")
     [trace_id] = {span.trace_id for span in captures.spans_of(request)}
-    try:
-        with running("manage.py", "up", env=environment, until="ready ", timeout_s=90) as process:
-            send(Stack(process, folder, *ports[:3]), "grpc", request)
-            stop(process)
-        with running("manage.py", "up", env=environment, until="ready ", timeout_s=90) as process:
-            stack = Stack(process, folder, *ports[:3])
-            assert len(flattened(stack.trace(trace_id.hex(), span_count=24)["spans"])) == 24
-            stop(process)
-    finally:
-        shutil.rmtree(folder)
+    with short_folder() as folder:
+        with laptop(folder) as first:
+            send(first, "grpc", request)
+            stop(first.process)
+        with laptop(folder) as second:
+            assert len(flattened(second.trace(trace_id.hex(), span_count=24)["spans"])) == 24
+            stop(second.process)
 
 
 def stop(process: Process) -> None:

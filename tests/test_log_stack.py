@@ -3,13 +3,10 @@
 import base64
 import contextlib
 import json
-import shutil
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -25,34 +22,29 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from pytest_django.fixtures import Settings
 
-from tests.engines import free_ports
 from tests.ingest.poison import NO_KIND, frames, sealed
 from tests.ingest.test_otlp_json import otlp_json
 from tests.ingest.test_receiver import EXPORT, JSON, PROTOBUF, post
 from tests.logs import Line, lines_of
 from tests.otlp import gpu, request, span
-from tests.processes import running, wait_until
-from tests.test_end_to_end import Stack, stack_environment
+from tests.processes import wait_until
+from tests.stack import Laptop, laptop, short_folder
 
 CANARY = "canary-5f3a9c"
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def stack() -> Iterator[Laptop]:
     """Run all processes at the level DEBUG."""
-    data_dir = Path(tempfile.mkdtemp(prefix="axonize-up-"))  # a short path, for the sockets in it
-    ports = free_ports(4)
-    environment = stack_environment(data_dir, ports) | {"AXONIZE_LOG_FORMAT": "json", "AXONIZE_LOG_LEVEL": "DEBUG"}
-    with running("manage.py", "up", env=environment, until="ready ", timeout_s=90) as process:
-        yield Stack(process, data_dir, *ports[:3])
-    shutil.rmtree(data_dir)
+    with short_folder() as folder, laptop(folder, AXONIZE_LOG_FORMAT="json", AXONIZE_LOG_LEVEL="DEBUG") as running:
+        yield running
 
 
-def lines(stack: Stack, part: str, event: str) -> list[Line]:
+def lines(stack: Laptop, part: str, event: str) -> list[Line]:
     return [line for who, line in lines_of(stack.process.output) if (who, line["event"]) == (part, event)]
 
 
-def received(stack: Stack, request_id: str) -> Line:
+def received(stack: Laptop, request_id: str) -> Line:
     """Return the receiver's line on a request, once it is there."""
 
     def found() -> list[Line]:
@@ -63,7 +55,7 @@ def received(stack: Stack, request_id: str) -> Line:
     return line
 
 
-def written(stack: Stack, batch_id: str) -> Line:
+def written(stack: Laptop, batch_id: str) -> Line:
     """Return the worker's line on a batch, once it is there."""
 
     def found() -> list[Line]:
@@ -84,7 +76,7 @@ def send(exporter: SpanExporter) -> None:
 
 @pytest.mark.parametrize("transport", ["grpc", "http"])
 def test_a_request_is_followed_by_its_id_from_the_sdk_through_the_receiver_to_the_worker(
-    stack: Stack, transport: str
+    stack: Laptop, transport: str
 ) -> None:
     request_id = f"sdk-over-{transport}"
     if transport == "grpc":
@@ -115,7 +107,7 @@ def trailing_id(call: Any) -> str:
     return str(dict(call.trailing_metadata())["x-request-id"])
 
 
-def test_grpc_answers_with_the_id_it_got_or_made_also_where_it_refuses(stack: Stack) -> None:
+def test_grpc_answers_with_the_id_it_got_or_made_also_where_it_refuses(stack: Laptop) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{stack.grpc_port}") as channel:
         export = channel.unary_unary(EXPORT, None, ExportTraceServiceResponse.FromString)
         body = request(span()).SerializeToString()
@@ -143,7 +135,7 @@ def test_grpc_answers_with_the_id_it_got_or_made_also_where_it_refuses(stack: St
     ],
 )
 def test_http_answers_with_the_id_and_the_line_has_the_reason_of_a_refusal(
-    stack: Stack, body: bytes, headers: Mapping[str, str], status: int, reason: str
+    stack: Laptop, body: bytes, headers: Mapping[str, str], status: int, reason: str
 ) -> None:
     request_id = reason.replace("_", "-")
     answered, answer_headers, _ = post(body, {**headers, "x-request-id": request_id}, port=stack.http_port)
@@ -152,7 +144,7 @@ def test_http_answers_with_the_id_and_the_line_has_the_reason_of_a_refusal(
     assert line.items() >= {"level": "warning", "status": status, "reason": reason}.items()
 
 
-def test_spans_that_are_rejected_are_counted_by_reason(stack: Stack) -> None:
+def test_spans_that_are_rejected_are_counted_by_reason(stack: Laptop) -> None:
     body = request(span(), span(trace_id=b"short"), span(kind=9)).SerializeToString()
     assert post(body, PROTOBUF | {"x-request-id": "partly"}, port=stack.http_port)[0] == 200
     line = received(stack, "partly")
@@ -160,14 +152,14 @@ def test_spans_that_are_rejected_are_counted_by_reason(stack: Stack) -> None:
     assert line["reasons"] == {"trace_id": 1, "kind": 1}
 
 
-def test_a_probe_is_told_at_debug_only_and_an_odd_address_is_not_repeated(stack: Stack) -> None:
+def test_a_probe_is_told_at_debug_only_and_an_odd_address_is_not_repeated(stack: Laptop) -> None:
     post(b"", {"x-request-id": "probe"}, port=stack.http_port, path="/healthz", method="GET")
     assert received(stack, "probe").items() >= {"level": "debug", "route": "/healthz", "status": 200}.items()
     post(b"", {"x-request-id": "odd"}, port=stack.http_port, path=f"/{CANARY}", method="POST")
     assert received(stack, "odd").items() >= {"route": "", "status": 404}.items()
 
 
-def ask(stack: Stack, path: str, **headers: str) -> None:
+def ask(stack: Laptop, path: str, **headers: str) -> None:
     asked = urllib.request.Request(f"http://127.0.0.1:{stack.web_port}{path}", headers=headers)
     try:
         with urllib.request.urlopen(asked, timeout=20) as answer:
@@ -196,7 +188,7 @@ def canary_request(**fields: Any) -> ExportTraceServiceRequest:
     return body
 
 
-def send_the_canary(stack: Stack) -> None:
+def send_the_canary(stack: Laptop) -> None:
     """Send it through every door, well and ill formed."""
     taken = canary_request().SerializeToString()
     for body in (taken, canary_request(kind=9).SerializeToString(), taken[:-5], CANARY.encode()):
@@ -212,7 +204,7 @@ def send_the_canary(stack: Stack) -> None:
     post(otlp_json(request(span(CANARY))), JSON | {"content-encoding": CANARY}, port=stack.http_port)
 
 
-def ask_for_the_canary(stack: Stack) -> None:
+def ask_for_the_canary(stack: Laptop) -> None:
     """Ask every kind of address of the web process for it."""
     query = urllib.parse.urlencode(
         {"name": CANARY, "attribute": f"{CANARY}:{CANARY}", "service": CANARY, "from": CANARY}
@@ -228,7 +220,7 @@ def ask_for_the_canary(stack: Stack) -> None:
             ask(stack, f"{path}?name={CANARY}", **headers)
 
 
-def test_no_process_logs_what_is_in_spans_or_asked_for(stack: Stack, settings: Settings) -> None:
+def test_no_process_logs_what_is_in_spans_or_asked_for(stack: Laptop, settings: Settings) -> None:
     send_the_canary(stack)
     settings.REDIS_URL = f"unix://{stack.data_dir}/run/redis.sock?db=0"
     poison = sealed(frames([canary_request(), canary_request(kind=NO_KIND)]))

@@ -55,11 +55,17 @@ def receiver_without_redis() -> Iterator[tuple[int, int]]:
 
 
 def export_grpc(
-    body: bytes, *, port: int | None = None, compression: grpc.Compression = grpc.Compression.NoCompression
+    body: bytes,
+    *,
+    port: int | None = None,
+    compression: grpc.Compression = grpc.Compression.NoCompression,
+    metadata: Mapping[str, str] | None = None,
 ) -> ExportTraceServiceResponse:
     with grpc.insecure_channel(f"127.0.0.1:{port or settings.OTLP_GRPC_PORT}") as channel:
         call = channel.unary_unary(EXPORT, None, ExportTraceServiceResponse.FromString)
-        response: ExportTraceServiceResponse = call(body, timeout=10, compression=compression)
+        response: ExportTraceServiceResponse = call(
+            body, timeout=10, compression=compression, metadata=tuple((metadata or {}).items())
+        )
         return response
 
 

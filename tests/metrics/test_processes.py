@@ -2,65 +2,46 @@
 
 import gzip
 import os
-import shutil
 import signal
-import tempfile
-import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from http.client import RemoteDisconnected
-from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
 import grpc
 import pytest
 
-from tests.engines import free_ports
 from tests.ingest.test_otlp_json import otlp_json
 from tests.ingest.test_receiver import JSON, PROTOBUF, export_grpc, post
 from tests.metrics.scraping import Page
 from tests.metrics.test_documents import TABLE
 from tests.otlp import request, span
-from tests.processes import Process, running, wait_until
-from tests.test_end_to_end import stack_environment
+from tests.processes import wait_until
+from tests.stack import Stack, laptop, short_folder
 
 RECEIVED, REFUSED = "axonize_spans_received_total", "axonize_spans_refused_total"
 REQUESTS, BODIES = "axonize_receiver_requests_total", "axonize_receiver_body_bytes_total"
 
 
-@dataclass(frozen=True)
-class Stack:
-    """A running `manage.py up` and its ports."""
+def scrape(stack: Stack) -> Page:
+    return Page(stack.fetch("/metrics").decode())
 
-    process: Process
-    web_port: int
-    grpc_port: int
-    http_port: int
 
-    def scrape(self) -> Page:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/metrics", timeout=20) as answer:
-            return Page(answer.read().decode())
+def take(stack: Stack, body: bytes, headers: dict[str, str]) -> int:
+    return post(body, headers, port=stack.http_port)[0]
 
-    def post(self, body: bytes, headers: dict[str, str]) -> int:
-        return post(body, headers, port=self.http_port)[0]
 
-    def receivers(self) -> set[int]:
-        labels = self.scrape().labels("axonize_process_start_time_seconds")
-        return {int(of["pid"]) for of in labels if of["process"] == "receiver"}
+def receivers(stack: Stack) -> set[int]:
+    labels = scrape(stack).labels("axonize_process_start_time_seconds")
+    return {int(of["pid"]) for of in labels if of["process"] == "receiver"}
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    data_dir = Path(tempfile.mkdtemp(prefix="axonize-up-"))  # a short path, for the sockets in it
-    ports = free_ports(4)
-    environment = stack_environment(data_dir, ports) | {"AXONIZE_RECEIVER_PROCESSES": "2"}
-    try:
-        with running("manage.py", "up", env=environment, until="ready ", timeout_s=150) as process:
-            yield Stack(process, *ports[:3])
-    finally:
-        shutil.rmtree(data_dir)
+    """Run a stack with two receivers."""
+    with short_folder() as folder, laptop(folder, AXONIZE_RECEIVER_PROCESSES="2") as running:
+        yield running
 
 
 def spans_of(count: int) -> bytes:
@@ -72,14 +53,14 @@ def bad(trace_id: bytes = b"\1" * 16, **fields: Any) -> bytes:
 
 
 def test_one_scrape_tells_what_all_receivers_took_and_refused_and_what_was_written(stack: Stack) -> None:
-    before = stack.scrape()
+    before = scrape(stack)
     over_http = [spans_of(number) for number in range(1, 21)]
     for body in over_http:  # each over a connection of its own, which either receiver gets
-        assert stack.post(body, PROTOBUF) == 200
+        assert take(stack, body, PROTOBUF) == 200
     zipped, plain = gzip.compress(spans_of(100)), spans_of(100)
-    assert stack.post(zipped, PROTOBUF | {"content-encoding": "gzip"}) == 200
+    assert take(stack, zipped, PROTOBUF | {"content-encoding": "gzip"}) == 200
     json = otlp_json(request(span("json")))
-    assert stack.post(json, JSON) == 200
+    assert take(stack, json, JSON) == 200
     over_grpc = [spans_of(7) for _ in range(10)]
     for body in over_grpc:
         export_grpc(body, port=stack.grpc_port)
@@ -87,9 +68,9 @@ def test_one_scrape_tells_what_all_receivers_took_and_refused_and_what_was_writt
     for body in faulty:
         assert export_grpc(body, port=stack.grpc_port).partial_success.rejected_spans == 1
     for _ in range(2):
-        assert stack.post(over_http[9], PROTOBUF) == 200  # taken before
-    assert stack.post(b"no protobuf", PROTOBUF) == 400
-    assert stack.post(b"", {"content-type": "text/plain"}) == 415
+        assert take(stack, over_http[9], PROTOBUF) == 200  # taken before
+    assert take(stack, b"no protobuf", PROTOBUF) == 400
+    assert take(stack, b"", {"content-type": "text/plain"}) == 415
     with pytest.raises(grpc.RpcError):
         export_grpc(b"no protobuf", port=stack.grpc_port)
 
@@ -101,7 +82,7 @@ def test_one_scrape_tells_what_all_receivers_took_and_refused_and_what_was_writt
 
     def all_told() -> bool:
         nonlocal page
-        page = stack.scrape()
+        page = scrape(stack)
         return more("axonize_batch_spans_sum") == stored and more(RECEIVED) == stored + 3 + 20
 
     wait_until(all_told, 30, lambda: f"{more(RECEIVED)} received, {more('axonize_batch_spans_sum')} written")
@@ -120,8 +101,8 @@ def test_one_scrape_tells_what_all_receivers_took_and_refused_and_what_was_writt
 
 
 def test_each_kind_of_process_tells_of_itself(stack: Stack) -> None:
-    wait_until(lambda: stack.scrape().total("axonize_processes") == 5, 30)
-    page = stack.scrape()
+    wait_until(lambda: scrape(stack).total("axonize_processes") == 5, 30)
+    page = scrape(stack)
     kinds = ("receiver", "worker", "beat", "web")
     assert [page.value("axonize_processes", process=kind) for kind in kinds] == [2, 1, 1, 1]
     for kind in kinds:
@@ -131,12 +112,12 @@ def test_each_kind_of_process_tells_of_itself(stack: Stack) -> None:
             for value in page.values("axonize_check_ok", [("check", check)])} == {1.0}  # fmt: skip
     tasks = ("rescue", "summaries", "gpu_time", "registry_sync")
     success = "axonize_task_last_success_timestamp_seconds"
-    wait_until(lambda: all(stack.scrape().value(success, task=task) for task in tasks), 30)
-    assert 0 <= stack.scrape().value("axonize_registry_sync_lag_seconds") < 60
+    wait_until(lambda: all(scrape(stack).value(success, task=task) for task in tasks), 30)
+    assert 0 <= scrape(stack).value("axonize_registry_sync_lag_seconds") < 60
 
 
 def test_a_scrape_tells_each_metric_of_the_table_with_its_labels(stack: Stack) -> None:
-    page = stack.scrape()
+    page = scrape(stack)
     assert {name: metric.type for name, metric in page.families.items()} == {
         name: kind for name, (kind, _) in TABLE.items()
     }
@@ -146,21 +127,21 @@ def test_a_scrape_tells_each_metric_of_the_table_with_its_labels(stack: Stack) -
 
 
 def test_what_a_killed_receiver_took_stays_counted_and_the_next_one_goes_on(stack: Stack) -> None:
-    wait_until(lambda: len(stack.receivers()) == 2, 60)
-    before = stack.scrape()
+    wait_until(lambda: len(receivers(stack)) == 2, 60)
+    before = scrape(stack)
     for _ in range(16):
-        assert stack.post(spans_of(5), PROTOBUF) == 200
+        assert take(stack, spans_of(5), PROTOBUF) == 200
     told = before.total(RECEIVED) + 80
-    wait_until(lambda: stack.scrape().total(RECEIVED) == told)
+    wait_until(lambda: scrape(stack).total(RECEIVED) == told)
 
-    killed, ended = sorted(stack.receivers())
+    killed, ended = sorted(receivers(stack))
     totals = [told]
     for pid, signum in ((killed, signal.SIGKILL), (ended, signal.SIGTERM)):
-        starts = stack.scrape().value("axonize_process_starts_total", process="receiver")
+        starts = scrape(stack).value("axonize_process_starts_total", process="receiver")
         os.kill(pid, signum)
 
         def is_started(more_than: float = starts) -> bool:
-            page = stack.scrape()
+            page = scrape(stack)
             totals.append(page.total(RECEIVED))
             return page.value("axonize_process_starts_total", process="receiver") > more_than
 
@@ -170,6 +151,6 @@ def test_what_a_killed_receiver_took_stays_counted_and_the_next_one_goes_on(stac
     taken = 0
     while taken < 16:  # a connection that was dealt to the one that died has to be made again
         with suppress(URLError, RemoteDisconnected, ConnectionError):
-            taken += stack.post(spans_of(5), PROTOBUF) == 200
-    wait_until(lambda: stack.scrape().total(RECEIVED) >= told + 80, 20)
-    assert stack.scrape().total(RECEIVED) == told + 80
+            taken += take(stack, spans_of(5), PROTOBUF) == 200
+    wait_until(lambda: scrape(stack).total(RECEIVED) >= told + 80, 20)
+    assert scrape(stack).total(RECEIVED) == told + 80

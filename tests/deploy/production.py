@@ -4,12 +4,9 @@ Only what a container gives is put in its place: the stores' addresses, the path
 """
 
 import os
-import re
 import secrets
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,31 +14,29 @@ from pathlib import Path
 from typing import Any, Final
 
 import redis
-import yaml
 
+from tests.deploy import compose
 from tests.engines import PORT_SETTINGS, free_ports
 from tests.processes import ROOT, Process, running, wait_until
+from tests.stack import Stack, short_folder
 
 HOST: Final = "axonize.example"
 PARTS: Final = ("worker", "beat", "web", "receiver")
 """The services that go on, in the order in which they start."""
 START_SECONDS: Final = 60
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-@dataclass(frozen=True)
-class Production:
-    """The running services by name, and how to reach them as from behind a proxy that ends TLS."""
+@dataclass(frozen=True, kw_only=True)
+class Production(Stack):
+    """The running services by name, reached as from behind a proxy that ends TLS."""
 
     services: Mapping[str, Process]
-    compose: Mapping[str, Any]
+    described: Mapping[str, Any]
     environment: Mapping[str, str]
     folder: Path
-    ports: Mapping[str, int]
-    key: str
 
     def healthy(self, part: str) -> bool:
-        return self.manage(*self.compose[part]["healthcheck"]["test"][3:]).returncode == 0
+        return self.manage(*self.described[part]["healthcheck"]["test"][3:]).returncode == 0
 
     def wait_until_healthy(self, part: str) -> None:
         process = self.services[part]
@@ -58,36 +53,40 @@ class Production:
 @contextmanager
 def production() -> Iterator[Production]:
     """Run all services as docker-compose.yml has them, with an API key of every scope."""
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    folder = Path(tempfile.mkdtemp(prefix="axonize-production-"))
-    folder.chmod(0o711)  # run by root, PostgreSQL becomes another user
-    numbers = free_ports(len(PORT_SETTINGS))
-    ports = dict(zip(PORT_SETTINGS, numbers, strict=True))
-    stores = {"AXONIZE_DATA_DIR": str(folder), "AXONIZE_CLICKHOUSE_PORT": str(ports["AXONIZE_CLICKHOUSE_PORT"])}
-    try:
-        with ExitStack() as stack:
-            stack.enter_context(running("manage.py", "up", "--engines-only", env=stores, until="ready ", timeout_s=90))
-            environment = _environment(compose["web"], folder, ports)
-            with redis.Redis(unix_socket_path=str(folder / "run" / "redis.sock")) as server:
-                server.config_set("requirepass", (folder / "secrets" / "redis_password").read_text())
-            _manage(environment, "collectstatic", "--no-input", check=True)  # the image has them collected
-            _run(compose["migrate"], environment)
-            scopes = ("--scope", "ingest", "--scope", "read", "--scope", "admin")
-            key = _manage(environment, "create_api_key", "end to end", *scopes, check=True).stdout.strip()
-            services = {part: stack.enter_context(_service(compose[part], environment, folder)) for part in PARTS}
-            running_production = Production(services, compose, environment, folder, ports, key)
-            for part in PARTS:
-                running_production.wait_until_healthy(part)
-            yield running_production
-    finally:
-        shutil.rmtree(folder)
+    described = compose.own()
+    ports = dict(zip(PORT_SETTINGS, free_ports(len(PORT_SETTINGS)), strict=True))
+    with ExitStack() as stack:
+        folder = stack.enter_context(short_folder())
+        stores = {"AXONIZE_DATA_DIR": str(folder), "AXONIZE_CLICKHOUSE_PORT": str(ports["AXONIZE_CLICKHOUSE_PORT"])}
+        stack.enter_context(running("manage.py", "up", "--engines-only", env=stores, until="ready ", timeout_s=90))
+        environment = _environment(described["web"], folder, ports)
+        with redis.Redis(unix_socket_path=str(folder / "run" / "redis.sock")) as server:
+            server.config_set("requirepass", (folder / "secrets" / "redis_password").read_text())
+        _manage(environment, "collectstatic", "--no-input", check=True)  # the image has them collected
+        _run(described["migrate"], environment)
+        scopes = ("--scope", "ingest", "--scope", "read", "--scope", "admin")
+        key = _manage(environment, "create_api_key", "end to end", *scopes, check=True).stdout.strip()
+        services = Production(
+            services={part: stack.enter_context(_service(described[part], environment, folder)) for part in PARTS},
+            described=described,
+            environment=environment,
+            folder=folder,
+            web_port=ports["AXONIZE_WEB_PORT"],
+            grpc_port=ports["AXONIZE_OTLP_GRPC_PORT"],
+            http_port=ports["AXONIZE_OTLP_HTTP_PORT"],
+            key=key,
+            proxied={"Host": HOST, "X-Forwarded-Proto": "https"},
+        )
+        for part in PARTS:
+            services.wait_until_healthy(part)
+        yield services
 
 
 def _environment(service: Mapping[str, Any], folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
     """Return a service's environment with secrets of its own, and what .env says of a host behind a proxy."""
     own = folder / "secrets"
     own.mkdir(mode=0o700)
-    environment = {name: _substituted(str(value)) for name, value in service["environment"].items()}
+    environment = {name: compose.filled_in(str(value)) for name, value in service["environment"].items()}
     for name, value in environment.items():
         if name.endswith("_FILE"):
             environment[name] = value.replace("/run/secrets", str(own))
@@ -110,13 +109,9 @@ def _environment(service: Mapping[str, Any], folder: Path, ports: Mapping[str, i
     )
 
 
-def _substituted(text: str) -> str:
-    return _VARIABLE.sub(lambda match: match[2] or "", text).replace("$$", "$")
-
-
 @contextmanager
 def _service(service: Mapping[str, Any], environment: Mapping[str, str], folder: Path) -> Iterator[Process]:
-    command = [_substituted(word).replace("/tmp/", f"{folder}/") for word in service["command"]]  # noqa: S108
+    command = [compose.filled_in(word).replace("/tmp/", f"{folder}/") for word in service["command"]]  # noqa: S108
     process = Process(*command, env=environment)
     try:
         yield process
@@ -129,7 +124,7 @@ def _service(service: Mapping[str, Any], environment: Mapping[str, str], folder:
 
 
 def _run(service: Mapping[str, Any], environment: Mapping[str, str]) -> None:
-    command = [*service["entrypoint"], *map(_substituted, service["command"])]
+    command = [*service["entrypoint"], *map(compose.filled_in, service["command"])]
     subprocess.run(command, cwd=ROOT, env=os.environ | dict(environment), check=True, timeout=120)
 
 

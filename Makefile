@@ -52,7 +52,11 @@ bench-fleet: .venv/dev ## how fast the pages of the GPUs are with 10,000 cards; 
 bench-mapping: .venv/embedded ## what one batch costs in ClickHouse, in half a minute
 	@cd $${TMPDIR:-/tmp} && PYTHONPATH=$(CURDIR) $(CURDIR)/$(BIN)/python -m bench.mapping $(ARGS)
 
-check: .venv/dev ## style, types, direction of imports, OpenAPI, the production profile
+# What holds docs, settings, the files of the deployment and the monitoring's against the code, without an engine.
+AGREEMENT := tests/docs/test_links.py tests/docs/test_commands.py tests/test_docs.py tests/test_configuration.py \
+	tests/deploy/test_compose.py tests/deploy/test_image.py tests/metrics/test_documents.py
+
+check: .venv/dev ## style, types, direction of imports, OpenAPI, the production profile; docs, Compose, dashboards and code agree
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
@@ -60,6 +64,7 @@ check: .venv/dev ## style, types, direction of imports, OpenAPI, the production 
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') ALLOWED_HOSTS=axonize.example \
 		AXONIZE_HTTPS=true AXONIZE_TRUST_PROXY=true $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python -m pytest --quiet $(AGREEMENT)
 
 format: .venv/dev ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .

@@ -25,6 +25,10 @@ class ReceiverUnavailableError(Exception):
     """Nothing that takes OTLP over gRPC answers at the endpoint; the message says what came instead."""
 
 
+class KeyNeededError(Exception):
+    """The endpoint asks for an API key, or for another one; the message has its words."""
+
+
 @dataclass(slots=True)
 class Tally:
     """What became of the spans: ended by the fleet, answered OK, refused in `partial_success`, failed for good.
@@ -96,12 +100,13 @@ class CountingExporter(OTLPSpanExporter):
 
 
 def probe(endpoint: str) -> None:
-    """Send an empty request, which OTLP answers with OK, or raise ReceiverUnavailableError."""
+    """Send an empty request, which OTLP answers with OK. Raises ReceiverUnavailableError, KeyNeededError."""
     tally = Tally()
     exporter = CountingExporter(endpoint, tally, timeout_s=_PROBE_TIMEOUT_S)
     try:
         if exporter.export(()) is not SpanExportResult.SUCCESS:
-            raise ReceiverUnavailableError(tally.reason)
+            is_refused = tally.reason.startswith(("UNAUTHENTICATED", "PERMISSION_DENIED"))
+            raise (KeyNeededError if is_refused else ReceiverUnavailableError)(tally.reason)
     finally:
         exporter.shutdown()
 

@@ -131,5 +131,5 @@ def _run(service: Mapping[str, Any], environment: Mapping[str, str]) -> None:
 def _manage(environment: Mapping[str, str], *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
-        cwd=ROOT, env=os.environ | dict(environment), check=check, timeout=120, text=True, stdout=subprocess.PIPE,
+        cwd=ROOT, env=os.environ | dict(environment), check=check, timeout=120, text=True, capture_output=True,
     )  # fmt: skip

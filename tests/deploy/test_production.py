@@ -50,6 +50,12 @@ def test_nobody_sends_or_asks_without_a_key(host: Production) -> None:
     assert (status, headers["location"]) == (302, "/admin/login/?next=/")
 
 
+def test_the_demo_says_that_it_needs_a_key(host: Production) -> None:
+    told = host.manage("demo", "--endpoint", f"127.0.0.1:{host.grpc_port}")
+    assert told.returncode == 1
+    assert "set OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20ax_…'" in told.stderr
+
+
 def test_who_comes_by_http_is_sent_to_https_and_told_to_stay(host: Production) -> None:
     status, headers, _ = ask(host, "/traces", {"Host": HOST})
     assert (status, headers["location"]) == (301, f"https://{HOST}/traces")

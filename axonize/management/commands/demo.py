@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from axonize.demo.exporter import ReceiverUnavailableError, Tally, probe, quiet_sdk
+from axonize.demo.exporter import KeyNeededError, ReceiverUnavailableError, Tally, probe, quiet_sdk
 from axonize.demo.fleet import FLEET
 from axonize.demo.run import Plan, Progress, run
 from axonize.demo.sender import Sender
@@ -77,6 +77,11 @@ class Command(BaseCommand):
         with quiet_sdk():
             try:
                 probe(endpoint)
+            except KeyNeededError as error:
+                raise CommandError(
+                    f"{endpoint} takes no spans without an API key that may send them ({error}): "
+                    "set OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20ax_…'."
+                ) from error
             except ReceiverUnavailableError as error:
                 raise CommandError(
                     f"Nothing at {endpoint} takes OTLP over gRPC ({error}): start the server with `make run`, "

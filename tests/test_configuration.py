@@ -44,6 +44,12 @@ def test_each_row_is_of_a_setting_of_the_code() -> None:
     assert [found[1] for found in ROW.finditer(OURS) if found[1] not in RECORDED] == []
 
 
+def test_each_system_check_of_ours_has_a_row() -> None:
+    known = set(re.findall(r'id="(axonize\.[EW]\d+)"', (ROOT / "axonize" / "checks.py").read_text()))
+    assert len(known) > 1, "the pattern finds what it looks for"
+    assert set(re.findall(r"^\| `(axonize\.\w+)` \|", OURS, re.MULTILINE)) == known
+
+
 def settings_named_by(text: str) -> set[str]:
     """Return what looks like a setting of ours; a name that ends with an underscore stands for several."""
     families = r"(?:AXONIZE|DATABASE|REDIS|CLICKHOUSE)"

@@ -18,8 +18,8 @@ CELERY_BEAT_SCHEDULE = {
     },
     "apply-retention": {
         "task": "ingest.tasks.apply_retention",
-        "schedule": 3600.0,
-        "options": {"expires": 3600.0},
+        "schedule": 300.0,
+        "options": {"expires": 300.0},
     },
     "sync-registry": {
         "task": "registry.tasks.sync_registry",

@@ -275,6 +275,19 @@ def test_a_run_that_has_no_time_leaves_the_rest_to_the_next(
     assert before <= (retention.last_success(queue) or 0) <= time.time()
 
 
+def test_it_is_done_each_hour_however_often_beat_asks(
+    clickhouse: ClickHouse, queue: redis.Redis, send: Callable[..., None]
+) -> None:
+    send(20, tenant="short")
+    Tenant.objects.update_or_create(slug="short", defaults={"retention_days": 2})
+    queue.set(retention.APPLIED_AT, time.time() - 3500)
+    tasks.apply_retention()
+    assert counts(clickhouse, "short") == each(1)
+    queue.set(retention.APPLIED_AT, time.time() - 3601)
+    tasks.apply_retention()
+    assert counts(clickhouse, "short") == each(0)
+
+
 def test_minutes_whose_snapshots_are_gone_keep_what_was_shared_out(
     clickhouse: ClickHouse, send: Callable[..., None], settings: Settings, keep: Callable[[int], None]
 ) -> None:

@@ -65,7 +65,9 @@ class Stack:
 
 def _services() -> list[Part]:
     """List the services, the one that data reaches first last: so it is stopped first, and seals what it holds."""
-    celery = (sys.executable, "-m", "celery", "--quiet", "--app=axonize")
+    # Whoever runs a laptop's stack as root, in a container say, knows it.
+    quiet_as_root = ("-W", "ignore:You're running the worker with superuser")
+    celery = (sys.executable, *quiet_as_root, "-m", "celery", "--quiet", "--app=axonize")
     return [
         Part(
             "worker",

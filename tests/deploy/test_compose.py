@@ -220,6 +220,8 @@ def test_each_command_exists_and_takes_its_options(command: list[str]) -> None:
 
 def test_the_parts_are_run_as_the_stack_on_a_laptop_runs_them() -> None:
     def command(words: list[str]) -> list[str]:
+        if words[0] == "-W":  # what a laptop's terminal is spared
+            del words[:2]
         return [word for word in words if not word.startswith(("--schedule=", "--graceful-timeout="))]
 
     laptop = {part.name: command(list(part.argv[1:])) for part in Stack.configured({}, engines_only=False).services}

@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+from clickhouse_connect.driver.binding import quote_identifier
+
 from axonize.clickhouse import client as clickhouse, migrator
 from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable, classify
 from axonize.doctor.data_directory import space
@@ -16,6 +18,8 @@ PRIVILEGES: Final = (
 )  # fmt: skip
 EVERYWHERE: Final = ("SYSTEM RELOAD DICTIONARY",)
 """Privileges that ClickHouse gives for all databases alone."""
+ON_CLUSTER: Final = (*EVERYWHERE, "CLUSTER", "REMOTE")
+"""The same, where statements go to all servers and tables are distributed over them."""
 MANY_PARTS: Final = 500
 """In one partition. ClickHouse takes inserts more slowly from 1,000 on, and none at 3,000."""
 MUTATION_SECONDS: Final = 3600
@@ -95,8 +99,8 @@ def _version(text: str) -> Finding:
 
 def _rights() -> Iterator[Finding]:
     user, _ = clickhouse.credentials()
-    database = clickhouse.database_name().replace("\\", "\\\\").replace("`", "\\`")
-    wanted = {f"`{database}`.*": PRIVILEGES, "*.*": EVERYWHERE}
+    everywhere = ON_CLUSTER if clickhouse.configured_cluster() else EVERYWHERE
+    wanted = {f"{quote_identifier(name)}.*": PRIVILEGES for name in clickhouse.database_names()} | {"*.*": everywhere}
     try:
         lacking = {on: [each for each in names if not _may(each, on)] for on, names in wanted.items()}
     except ClickHouseError as error:

@@ -300,6 +300,14 @@ def test_a_user_who_may_not_do_what_is_needed_is_told_the_grant(monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("clickhouse_schema")
+def test_a_cluster_whose_database_is_a_single_servers_is_found(settings: Settings) -> None:
+    settings.CLICKHOUSE_CLUSTER = "axonize_cluster"
+    found = only(of_clickhouse.schema)
+    assert found.what == "CLICKHOUSE_CLUSTER and the server do not fit one another."
+    assert found.mend.startswith("The database axonize is a single server's: name another one in CLICKHOUSE_URL")
+
+
+@pytest.mark.usefixtures("clickhouse_schema")
 def test_on_a_cluster_the_user_needs_its_rights_in_both_databases(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,7 +111,7 @@ def query(
         try:
             result = get_client().query(
                 sql,
-                parameters=bound(parameters),
+                parameters=bound(sql, parameters),
                 settings={**read_settings(), **(settings or {})},
             )
         except Exception as error:
@@ -144,12 +144,14 @@ def insert_rows(table: str, rows: list[list[Any]], column_names: list[str]) -> N
         raise classify(error, reading=False) from error
 
 
-def bound(parameters: Mapping[str, object] | None) -> dict[str, object]:
-    """Return what a read binds: its own values, and `registry`, the name of the registry's dictionary.
+def bound(sql: str, parameters: Mapping[str, object] | None) -> dict[str, object]:
+    """Return what a read binds: its own values and, where it asks it, `registry`, the name of that dictionary.
 
-    With its database, for on a cluster parts of a read are done where none is chosen.
+    With its database, for on a cluster parts of a read are done where none is chosen. Only there, for the driver takes
+    each percent sign of a statement that is given values and binds none of them for a place to put one.
     """
-    return {"registry": f"{database_name()}.registry", **(parameters or {})}
+    own = dict(parameters or {})
+    return {"registry": f"{database_name()}.registry", **own} if "{registry:" in sql else own
 
 
 def read_settings() -> dict[str, object]:

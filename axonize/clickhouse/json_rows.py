@@ -68,7 +68,7 @@ def query_json(
         try:
             answer = get_client().raw_query(
                 sql,
-                parameters=bound(parameters),
+                parameters=bound(sql, parameters),
                 settings={**read_settings(), **_FORMAT_SETTINGS, **(settings or {})},
                 fmt=_FORMAT,
             )

@@ -7,6 +7,7 @@ from typing import Final
 from clickhouse_connect.driver.binding import quote_identifier
 
 from axonize.clickhouse import client as clickhouse, migrator
+from axonize.clickhouse.cluster_checks import ClusterMisconfigured
 from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable, classify
 from axonize.doctor.data_directory import space
 from axonize.doctor.finding import Check, Finding, clock, fail, ok, warn
@@ -47,6 +48,9 @@ def schema() -> Iterator[Finding]:
         pending = migrator.pending()
     except migrator.SchemaChanged as error:
         yield fail("Its schema is not of this version.", str(error))
+        return
+    except ClusterMisconfigured as error:
+        yield fail("CLICKHOUSE_CLUSTER and the server do not fit one another.", str(error))
         return
     if pending:
         what = f"{len(pending)} migrations are pending, the first is {pending[0].name}."

@@ -10,7 +10,10 @@ from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.json import strict_constant
 
-UNREADABLE = "The body can't be read as JSON: it is UTF-8 without NaN and Infinity, and nested less than this."
+UNREADABLE = (
+    "The body can't be read as JSON: it is UTF-8 without NaN, Infinity and halves of characters, and nested less "
+    "than this."
+)
 
 
 class JSONBodyParser(JSONParser):
@@ -26,11 +29,17 @@ class JSONBodyParser(JSONParser):
         parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002  as above
     ) -> Any:
         try:
-            return json.loads(stream.read().decode(), parse_constant=strict_constant)
+            text = stream.read().decode()
+            found = json.loads(text, parse_constant=strict_constant)
+            if "\\u" in text:
+                json.dumps(
+                    found, ensure_ascii=False
+                ).encode()  # of half a surrogate pair there is no UTF-8 (section 8.2)
         except json.JSONDecodeError as error:
             raise ParseError(f"The body is no JSON: {error}.") from error
         except (ValueError, RecursionError) as error:
             raise ParseError(UNREADABLE) from error
+        return found
 
 
 class JSONBodyRenderer(JSONRenderer):

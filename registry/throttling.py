@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from axonize.error_text import told
 from registry.keys import Identity
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class RequestCounter:
         except (RedisError, ValueError) as error:  # ValueError: Redis came back empty between the two
             self._away_until_s = self._clock() + AWAY_SECONDS
             if not self._is_away:
-                logger.warning("requests are not limited while Redis does not answer: %s", error)
+                logger.warning("requests are not limited while Redis does not answer: %s", told(error))
             self._is_away = True
             return 0
         self._is_away = False

@@ -300,6 +300,29 @@ def test_a_user_who_may_not_do_what_is_needed_is_told_the_grant(monkeypatch: pyt
 
 
 @pytest.mark.usefixtures("clickhouse_schema")
+def test_a_cluster_whose_database_is_a_single_servers_is_found(settings: Settings) -> None:
+    settings.CLICKHOUSE_CLUSTER = "axonize_cluster"
+    found = only(of_clickhouse.schema)
+    assert found.what == "CLICKHOUSE_CLUSTER and the server do not fit one another."
+    assert found.mend.startswith("The database axonize is a single server's: name another one in CLICKHOUSE_URL")
+
+
+@pytest.mark.usefixtures("clickhouse_schema")
+def test_on_a_cluster_the_user_needs_its_rights_in_both_databases(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CLICKHOUSE_CLUSTER = "axonize_cluster"
+    monkeypatch.setattr(of_clickhouse, "_may", lambda _privilege, _on: False)
+    mends = [finding.mend for finding in bad(of_clickhouse.server)]
+    assert [mend.partition(" ON ")[2].partition(" TO ")[0] for mend in mends] == [
+        "`axonize`.*", "`axonize_local`.*", "*.*",
+    ]  # fmt: skip
+    assert mends[-1] == (
+        "Run, as its administrator: `GRANT SYSTEM RELOAD DICTIONARY, CLUSTER, REMOTE ON *.* TO default`."
+    )
+
+
+@pytest.mark.usefixtures("clickhouse_schema")
 def test_a_registry_that_is_not_in_clickhouse_is_found(clickhouse_url: Settings) -> None:
     assert bad(of_registry.dictionary) == []
     clickhouse_url.CLICKHOUSE_URL = clickhouse_url.CLICKHOUSE_URL.replace("/axonize", "/default")

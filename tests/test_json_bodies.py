@@ -37,6 +37,8 @@ def refused(client: Client, body: bytes, content_type: str) -> tuple[int, dict[s
         b'{"a":' * 100_000,
         b'{"uuid": "GPU-1", "memory_total_gb": ' + b"1" * 5000 + b"}",
         "{}".encode("utf-16"),
+        b'{"uuid": "GPU-1", "\\ud800": 1}',
+        b'{"uuid": "GPU-\\udfff"}',
     ],
     ids=lambda body: repr(body[:30]),
 )
@@ -44,6 +46,13 @@ def test_what_is_no_json_is_a_400(client: Client, body: bytes) -> None:
     status, error = refused(client, body, "application/json")
     assert (status, error["code"], error["attr"]) == (400, "parse_error", None)
     assert len(error["detail"]) < 200
+
+
+def test_a_character_of_two_halves_is_taken(client: Client) -> None:
+    created = client.generic(
+        "POST", ADDRESS, b'{"uuid": "GPU-1", "model": "\\ud83d\\ude80"}', content_type="application/json"
+    )
+    assert (created.status_code, created.json()["model"]) == (201, "\U0001f680")
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF-8", "latin-1", "utf-16", "zlib", "rot13", "none"])

@@ -44,6 +44,20 @@ def test_it_applies_each_file_once_and_in_order(database: Client, schema_dir: Pa
     assert database.query("SELECT count() FROM scratch.second").result_rows == [(0,)]
 
 
+def test_asking_again_and_again_what_is_pending_opens_no_further_connection(database: Client, schema_dir: Path) -> None:
+    list(migrator.migrate(schema_dir))
+    migrator.pending(schema_dir)
+    before = open_sockets()
+    for _ in range(5):
+        migrator.pending(schema_dir)
+    assert open_sockets() == before
+    assert database.query("SELECT 1").result_rows == [(1,)]
+
+
+def open_sockets() -> int:
+    return sum(path.is_socket() for path in Path("/proc/self/fd").iterdir())
+
+
 def test_it_applies_only_what_is_new(database: Client, schema_dir: Path) -> None:  # noqa: ARG001  cleans up
     list(migrator.migrate(schema_dir))
     (schema_dir / "0003_third.sql").write_text("CREATE TABLE IF NOT EXISTS third (n Int8) ENGINE = Memory")

@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError, connection
 from analytics.body_fields import can_be_stored
 from analytics.gpu_json import held_gpu
 from axonize.clickhouse.json_rows import value_of
+from axonize.error_text import told
 from registry.times import to_datetime
 
 logger = logging.getLogger(__name__)
@@ -144,7 +145,7 @@ def _contexts_if_there(
     try:
         return _contexts(tenant, spans, start_ns)
     except (OperationalError, InterfaceError) as error:
-        logger.warning("Spans are shown without the GPUs that the registry has their senders on: %s", error)
+        logger.warning("Spans are shown without the GPUs that the registry has their senders on: %s", told(error))
         return {}
 
 

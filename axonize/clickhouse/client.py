@@ -9,6 +9,7 @@ import clickhouse_connect
 from clickhouse_connect.driver import Client
 from clickhouse_connect.driver.httputil import get_pool_manager
 from django.conf import settings
+from urllib3 import PoolManager
 
 from axonize.clickhouse.cluster import Cluster
 from axonize.clickhouse.errors import classify
@@ -33,8 +34,8 @@ CLUSTER_SETTINGS: Final[dict[str, object]] = {
 def connect(*, database: str, timeout_seconds: int | None = None) -> Client:
     """Open a client of the server that CLICKHOUSE_URL names, which waits so long for an answer, else as for a write.
 
-    The pool holds as many connections as the process has users at once, and makes a further one wait.
-    Raises ClickHouseUnavailable.
+    All clients of a process share one pool, which holds as many connections as it has users at once, and makes a
+    further one wait. Raises ClickHouseUnavailable.
     """
     url = urlsplit(settings.CLICKHOUSE_URL)
     user, password = credentials()
@@ -52,10 +53,17 @@ def connect(*, database: str, timeout_seconds: int | None = None) -> Client:
             query_retries=0,
             autogenerate_session_id=False,
             settings=CLUSTER_SETTINGS if settings.CLICKHOUSE_CLUSTER else {},
-            pool_mgr=get_pool_manager(maxsize=settings.CLICKHOUSE_POOL_SIZE, num_pools=1, block=True),
+            pool_mgr=_pool(settings.CLICKHOUSE_POOL_SIZE),
         )
     except Exception as error:
         raise classify(error, reading=False) from error
+
+
+@lru_cache(maxsize=1)
+def _pool(size: int) -> PoolManager:
+    # One for good: the driver keeps each that it makes, and its connections, also of a client that was closed.
+    pool: PoolManager = get_pool_manager(maxsize=size, num_pools=1, block=True)
+    return pool
 
 
 def credentials() -> tuple[str, str]:

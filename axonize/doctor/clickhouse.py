@@ -4,7 +4,10 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+from clickhouse_connect.driver.binding import quote_identifier
+
 from axonize.clickhouse import client as clickhouse, migrator
+from axonize.clickhouse.cluster_checks import ClusterMisconfigured
 from axonize.clickhouse.errors import ClickHouseError, ClickHouseUnavailable, classify
 from axonize.doctor.data_directory import space
 from axonize.doctor.finding import Check, Finding, clock, fail, ok, warn
@@ -16,6 +19,8 @@ PRIVILEGES: Final = (
 )  # fmt: skip
 EVERYWHERE: Final = ("SYSTEM RELOAD DICTIONARY",)
 """Privileges that ClickHouse gives for all databases alone."""
+ON_CLUSTER: Final = (*EVERYWHERE, "CLUSTER", "REMOTE")
+"""The same, where statements go to all servers and tables are distributed over them."""
 MANY_PARTS: Final = 500
 """In one partition. ClickHouse takes inserts more slowly from 1,000 on, and none at 3,000."""
 MUTATION_SECONDS: Final = 3600
@@ -43,6 +48,9 @@ def schema() -> Iterator[Finding]:
         pending = migrator.pending()
     except migrator.SchemaChanged as error:
         yield fail("Its schema is not of this version.", str(error))
+        return
+    except ClusterMisconfigured as error:
+        yield fail("CLICKHOUSE_CLUSTER and the server do not fit one another.", str(error))
         return
     if pending:
         what = f"{len(pending)} migrations are pending, the first is {pending[0].name}."
@@ -95,8 +103,8 @@ def _version(text: str) -> Finding:
 
 def _rights() -> Iterator[Finding]:
     user, _ = clickhouse.credentials()
-    database = clickhouse.database_name().replace("\\", "\\\\").replace("`", "\\`")
-    wanted = {f"`{database}`.*": PRIVILEGES, "*.*": EVERYWHERE}
+    everywhere = ON_CLUSTER if clickhouse.configured_cluster() else EVERYWHERE
+    wanted = {f"{quote_identifier(name)}.*": PRIVILEGES for name in clickhouse.database_names()} | {"*.*": everywhere}
     try:
         lacking = {on: [each for each in names if not _may(each, on)] for on, names in wanted.items()}
     except ClickHouseError as error:

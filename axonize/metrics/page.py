@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from axonize import __version__
+from axonize.error_text import told
 from axonize.health import checks as health
 
 # Whose metrics are on the page also before their processes have told any
@@ -49,7 +50,7 @@ class ProcessesCollector(Collector):
         try:
             stored = _stored()
         except redis.RedisError as error:
-            logger.warning("No metrics of the processes: %s", error)
+            logger.warning("No metrics of the processes: %s", told(error))
             return
         yield from merged(stored)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import redis
 
+from axonize.error_text import told
 from axonize.metrics.process import STARTS, Process
 from axonize.metrics.snapshot import Snapshot, Values, taken
 from axonize.metrics.store import Store
@@ -53,13 +54,15 @@ class Reporter:
                 is_told = True
             except redis.RedisError as error:
                 if is_told:
-                    logger.warning("Redis does not take this process's metrics, which wait: %s", error)
+                    logger.warning("Redis does not take this process's metrics, which wait: %s", told(error))
                 is_told = False
             pause_seconds = pause_after(time.thread_time() - began_s, size_bytes)
 
     def report(self, *, is_last: bool = False) -> int:
-        """Report now; return how many bytes that were. Raises redis.RedisError."""
+        """Report now; return how many bytes that were, 0 after the last report. Raises redis.RedisError."""
         with self._turn:
+            if self._is_ended.is_set() and not is_last:
+                return 0  # it would be taken for one that came back, and then for one that was lost
             text, totals = self._told()
             if not self._keep(text, is_last=is_last):
                 # It was silent for so long that what it had told is counted as gone.
@@ -75,7 +78,7 @@ class Reporter:
         try:
             self.report(is_last=True)
         except redis.RedisError as error:
-            logger.info("The last seconds of this process are not in the metrics: %s", error)
+            logger.info("The last seconds of this process are not in the metrics: %s", told(error))
         self._store.close()
 
     def _told(self) -> tuple[bytes, Values]:

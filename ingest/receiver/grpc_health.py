@@ -71,10 +71,11 @@ class Health:
                 response = self._response() if service in self._services else UNKNOWN
                 if response != told:
                     await context.write(response)
-                    told = response
-                if self._readiness.unready == STOPPING:
+                    told = response  # and look again, for it may be another by now
+                elif self._readiness.unready == STOPPING:
                     return
-                await self._readiness.changed()
+                else:
+                    await self._readiness.changed()
 
     def _response(self) -> HealthCheckResponse:
         return NOT_SERVING if self._readiness.unready else SERVING

@@ -9,6 +9,7 @@ import uuid
 from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from axonize.error_text import told
 from axonize.metrics.receiving import SPANS_RECEIVED
 from ingest import faults
 from ingest.intake import Verdict, examine
@@ -119,7 +120,7 @@ class Offering:
             try:
                 await asyncio.to_thread(write_batch.apply_async, (batch_id,), retry=False)
             except write_batch.OperationalError as error:
-                logger.warning("Batch %s is sealed but no worker is told, the rescue will: %s", batch_id, error)
+                logger.warning("Batch %s is sealed but no worker is told, the rescue will: %s", batch_id, told(error))
 
         task = asyncio.create_task(send())
         self._announcements.add(task)

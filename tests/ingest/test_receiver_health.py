@@ -1,5 +1,6 @@
 """How a receiver says that it takes spans: over HTTP, by gRPC's health protocol and by its heartbeat."""
 
+import asyncio
 import json
 import os
 import queue as queues
@@ -8,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -17,7 +18,8 @@ from django.conf import settings
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from ingest.receiver.grpc_health import READERS, WATCHERS_OF_A_HOST
+from ingest.receiver.grpc_health import READERS, WATCHERS_OF_A_HOST, Context, Health
+from ingest.receiver.readiness import Readiness
 from tests.engines import free_ports
 from tests.health import NOT_SERVING, SERVING, TRACE_SERVICE, grpc_health, health
 from tests.ingest.test_receiver import post
@@ -150,6 +152,32 @@ def test_a_watcher_is_told_before_the_receiver_stops(receiver: Receiver) -> None
         assert told.get(timeout=10) == NOT_SERVING
         assert receiver.process.wait() == 0
     assert not list(Path(receiver.env["AXONIZE_HEALTH_DIR"]).iterdir()), "it leaves nothing behind"
+
+
+def test_a_watcher_is_told_also_of_what_changes_while_it_is_told() -> None:
+    readiness = Readiness()
+    readiness.unready = ""
+    said: list[int] = []
+
+    class Watcher:
+        """A call of a client that takes its time with the first word."""
+
+        async def read(self) -> bytes:
+            return bytes(HealthCheckRequest(service=TRACE_SERVICE).SerializeToString())
+
+        def peer(self) -> str:
+            return "ipv4:127.0.0.1:1"
+
+        async def write(self, response: HealthCheckResponse) -> None:
+            said.append(response.status)
+            readiness.stopping()
+
+    async def watch() -> None:
+        async with asyncio.timeout(10):
+            await Health(readiness, frozenset({TRACE_SERVICE})).watch(None, cast(Context, Watcher()))
+
+    asyncio.run(watch())
+    assert said == [SERVING, NOT_SERVING]
 
 
 def test_a_watcher_of_an_unknown_service_is_told_that_it_is(receiver: Receiver) -> None:

@@ -111,6 +111,18 @@ def test_one_that_was_silent_and_comes_back_is_not_counted_twice(store: Store, m
     assert len(store.read().processes) == 0
 
 
+def test_a_report_that_comes_after_the_last_one_changes_nothing(store: Store) -> None:
+    reporter = Reporter(Process("receiver"), without={})
+    SPANS_RECEIVED.inc(3)
+    reporter.report()
+    reporter.end()
+    ended = spans(store)
+    SPANS_RECEIVED.inc(4)
+    assert reporter.report() == 0
+    assert spans(store) == ended
+    assert len(store.read().processes) == 0, "one that ended well is not found lost afterwards"
+
+
 def test_an_emptied_redis_begins_at_nothing_and_goes_on(store: Store, queue: redis.Redis) -> None:
     reporter = Reporter(Process("receiver"), without={})
     SPANS_RECEIVED.inc(3)

@@ -12,6 +12,7 @@ from django.db import DatabaseError
 
 from axonize.backup.errors import BackupError
 from axonize.backup.run import backup
+from axonize.clickhouse.cluster_checks import ClusterMisconfigured
 from axonize.clickhouse.errors import ClickHouseError
 from axonize.clickhouse.migrator import SchemaChanged
 from ingest.pause import WritingGoesOn
@@ -28,7 +29,7 @@ class Command(BaseCommand):
         began = time.monotonic()
         try:
             made = backup(directory, self.stderr.write)
-        except (BackupError, WritingGoesOn, SchemaChanged) as error:
+        except (BackupError, WritingGoesOn, SchemaChanged, ClusterMisconfigured) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{error.filename or directory} can't be written: {error.strerror}.") from error

@@ -12,6 +12,7 @@ from django.db import DatabaseError
 
 from axonize.backup.errors import BackupError
 from axonize.backup.run import restore
+from axonize.clickhouse.cluster_checks import ClusterMisconfigured
 from axonize.clickhouse.errors import ClickHouseError
 from axonize.clickhouse.migrator import MutationFailed, SchemaChanged
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         began = time.monotonic()
         try:
             found = restore(directory, self.stderr.write)
-        except (BackupError, SchemaChanged, MutationFailed) as error:
+        except (BackupError, SchemaChanged, MutationFailed, ClusterMisconfigured) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{error.filename or directory} can't be read: {error.strerror}.") from error

@@ -230,14 +230,6 @@ def test_more_connections_than_postgresql_takes_are_found(settings: Settings) ->
     assert "lower AXONIZE_DATABASE_POOL_SIZE" in only(of_postgres.server).mend
 
 
-@pytest.fixture
-def clickhouse_url(clickhouse_schema: None, settings: Settings) -> Iterator[Settings]:  # noqa: ARG001  it must have run
-    """Let a test set CLICKHOUSE_URL: no client outlives it."""
-    clickhouse.get_client.cache_clear()
-    yield settings
-    clickhouse.get_client.cache_clear()
-
-
 def test_a_clickhouse_that_is_away_is_found(clickhouse_url: Settings) -> None:
     clickhouse_url.CLICKHOUSE_URL = f"http://127.0.0.1:{free_ports(1)[0]}/axonize"
     assert only(of_clickhouse.server).mend.startswith("Start it, and look at CLICKHOUSE_URL")

@@ -1,10 +1,8 @@
 """What browsers are told, what the production profile asks for, and what error pages keep to themselves."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +16,7 @@ from pytest_django import Settings
 
 from axonize.urls import handler400, handler403, handler404, handler500, urlpatterns as real_urlpatterns
 from tests.keys import elsewhere, postgres_away
-from tests.processes import ROOT
+from tests.processes import finished
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 
@@ -91,15 +89,7 @@ def test_an_unknown_page_says_nothing_of_the_inside(client: Client) -> None:
 
 
 def under(env: Mapping[str, str], *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return finished(*command, env=env)
 
 
 def settings_under(env: Mapping[str, str], *names: str) -> list[Any]:

@@ -12,13 +12,12 @@ from urllib.error import URLError
 import grpc
 import pytest
 
-from tests.ingest.test_otlp_json import otlp_json
-from tests.ingest.test_receiver import JSON, PROTOBUF, export_grpc, post
 from tests.metrics.scraping import Page
 from tests.metrics.test_documents import TABLE
-from tests.otlp import request, span
+from tests.otlp import otlp_json, request, span
+from tests.otlp_clients import JSON, PROTOBUF, export_grpc, post
 from tests.processes import wait_until
-from tests.stack import Stack, laptop, short_folder
+from tests.stack import Laptop, Stack, laptop, short_folder
 
 RECEIVED, REFUSED = "axonize_spans_received_total", "axonize_spans_refused_total"
 REQUESTS, BODIES = "axonize_receiver_requests_total", "axonize_receiver_body_bytes_total"
@@ -38,7 +37,7 @@ def receivers(stack: Stack) -> set[int]:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def stack() -> Iterator[Laptop]:
     """Run a stack with two receivers."""
     with short_folder() as folder, laptop(folder, AXONIZE_RECEIVER_PROCESSES="2") as running:
         yield running
@@ -126,7 +125,7 @@ def test_a_scrape_tells_each_metric_of_the_table_with_its_labels(stack: Stack) -
             assert sample.labels.keys() - {"le"} == set(TABLE[name][1]), sample.name
 
 
-def test_what_a_killed_receiver_took_stays_counted_and_the_next_one_goes_on(stack: Stack) -> None:
+def test_what_a_killed_receiver_took_stays_counted_and_the_next_one_goes_on(stack: Laptop) -> None:
     wait_until(lambda: len(receivers(stack)) == 2, 60)
     before = scrape(stack)
     for _ in range(16):

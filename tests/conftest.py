@@ -40,6 +40,12 @@ def clickhouse_schema(engines: object) -> None:  # noqa: ARG001  it must run
 def clickhouse(clickhouse_schema: None) -> Client:  # noqa: ARG001  it must have run
     """Return a client on emptied tables."""
     client = get_client()
+    empty_tables(client)
+    return client
+
+
+def empty_tables(client: Client) -> None:
+    """Delete all that ClickHouse has, but for what tells its migrations."""
     tables = client.query(
         """
         SELECT name FROM system.tables
@@ -51,7 +57,6 @@ def clickhouse(clickhouse_schema: None) -> Client:  # noqa: ARG001  it must have
         client.command("TRUNCATE TABLE {table:Identifier}", parameters={"table": name})
     if "registry_resources" in names:
         client.command("SYSTEM RELOAD DICTIONARY registry")
-    return client
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import redis
 from clickhouse_connect.driver import Client
 from django.conf import settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from pytest_django import Settings
 
 from axonize.clickhouse import migrator
 from axonize.clickhouse.client import get_client
@@ -21,6 +22,7 @@ from ingest.intake import Verdict, examine
 from ingest.queue import OpenBatch, QueueDepth, SealedBatches, connect, connect_async
 from ingest.summary_schedule import SUMMARIES
 from ingest.tasks import new_batch_id, write_batch
+from tests.logs import Log, logged
 
 Ingest = Callable[..., list[Verdict]]
 Drain = Callable[[], int]
@@ -38,6 +40,12 @@ def clickhouse_schema(engines: object) -> None:  # noqa: ARG001  it must run
 def clickhouse(clickhouse_schema: None) -> Client:  # noqa: ARG001  it must have run
     """Return a client on emptied tables."""
     client = get_client()
+    empty_tables(client)
+    return client
+
+
+def empty_tables(client: Client) -> None:
+    """Delete all that ClickHouse has, but for what tells its migrations."""
     tables = client.query(
         """
         SELECT name FROM system.tables
@@ -49,7 +57,21 @@ def clickhouse(clickhouse_schema: None) -> Client:  # noqa: ARG001  it must have
         client.command("TRUNCATE TABLE {table:Identifier}", parameters={"table": name})
     if "registry_resources" in names:
         client.command("SYSTEM RELOAD DICTIONARY registry")
-    return client
+
+
+@pytest.fixture
+def clickhouse_url(clickhouse_schema: None, settings: Settings) -> Iterator[Settings]:  # noqa: ARG001  it must have run
+    """Let a test set CLICKHOUSE_URL: no client outlives it."""
+    get_client.cache_clear()
+    yield settings
+    get_client.cache_clear()
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """Yield what is logged meanwhile."""
+    with logged() as log:
+        yield log
 
 
 @pytest.fixture

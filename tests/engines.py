@@ -34,11 +34,16 @@ def free_ports(count: int) -> list[int]:
             listener.close()
 
 
+def ports_of_a_stack() -> dict[str, str]:
+    """Return the variables that give a server ports which nobody listens on."""
+    return dict(zip(PORT_SETTINGS, map(str, free_ports(len(PORT_SETTINGS))), strict=True))
+
+
 # At import: pytest-django reads the settings before any hook of this plugin would run.
 # A short path, for the sockets in it, and not pytest's tmp_path, whose path grows with the test's name.
 os.environ["AXONIZE_DATA_DIR"] = tempfile.mkdtemp(prefix="axonize-")
 Path(os.environ["AXONIZE_DATA_DIR"]).chmod(0o711)  # run by root, PostgreSQL becomes another user
-os.environ.update(zip(PORT_SETTINGS, map(str, free_ports(len(PORT_SETTINGS))), strict=True))
+os.environ.update(ports_of_a_stack())
 for _name in STORE_VARIABLES:
     os.environ.pop(_name, None)
 

@@ -1,15 +1,12 @@
 """`manage.py health` as Compose and Kubernetes run it, and gRPC's health protocol as load balancers speak it."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
-from tests.processes import ROOT
+from tests.processes import finished
 
 PARTS = ("receiver", "worker", "beat", "web")
 TRACE_SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
@@ -18,17 +15,8 @@ SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERV
 
 def health(part: str, *options: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Return the exit status and what was printed."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", "health", part, *options],
-        cwd=ROOT,
-        env=os.environ | dict(env or {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, done.stdout
+    done = finished("manage.py", "health", part, *options, env=env)
+    return done.returncode, done.stdout + done.stderr
 
 
 def is_ready(part: str, env: Mapping[str, str] | None = None) -> bool:

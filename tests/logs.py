@@ -12,6 +12,9 @@ from axonize.log_lines import json_formatter
 
 Line = dict[str, Any]
 
+CANARY = "canary-5f3a9c"
+"""A word that must not get into any line."""
+
 
 class Log:
     """The lines of this process, as its handler writes them."""

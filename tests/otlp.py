@@ -1,10 +1,13 @@
 """Builds OTLP requests from plain Python values, for tests."""
 
+import base64
+import json
 import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
@@ -13,6 +16,7 @@ MILLISECOND_NS = 10**6
 SECOND_NS = 10**9
 
 UNSET, OK, ERROR = 0, 1, 2
+ID_FIELDS = {"traceId", "spanId", "parentSpanId"}
 
 
 def any_value(value: object) -> AnyValue:
@@ -96,3 +100,16 @@ def request(
 def gpu(number: int = 0, **fields: object) -> dict[str, object]:
     """Return the attributes of one attribution, `model="H100"` as `{"gpu.0.model": "H100"}`."""
     return {f"gpu.{number}.{field}": value for field, value in fields.items()}
+
+
+def otlp_json(message: ExportTraceServiceRequest) -> bytes:
+    """Return a request as an OTLP/JSON client writes it: ids in hex, enums as numbers."""
+
+    def hexed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: base64.b64decode(item).hex() if key in ID_FIELDS else hexed(item) for key, item in value.items()
+            }
+        return [hexed(item) for item in value] if isinstance(value, list) else value
+
+    return json.dumps(hexed(MessageToDict(message, use_integers_for_enums=True))).encode()

@@ -49,6 +49,21 @@ class Process:
             self.lines.extend(output)
 
 
+def finished(
+    *command: str, env: Mapping[str, str] | None = None, check: bool = False, timeout_s: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that ends by itself; `check` raises CalledProcessError where it fails."""
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=check,
+    )
+
+
 @contextlib.contextmanager
 def running(
     *command: str, env: Mapping[str, str] | None = None, until: str, timeout_s: float = 30

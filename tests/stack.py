@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.engines import PORT_SETTINGS, free_ports
+from tests.engines import ports_of_a_stack
 from tests.processes import Process, running, wait_until
 
 
@@ -77,8 +77,7 @@ class Laptop(Stack):
 @contextmanager
 def laptop(data_dir: Path, **settings: str) -> Iterator[Laptop]:
     """Run `manage.py up` on the data in a directory, with a few settings; it ends with SIGTERM."""
-    environment = dict(zip(PORT_SETTINGS, map(str, free_ports(len(PORT_SETTINGS))), strict=True))
-    environment |= {"AXONIZE_DATA_DIR": str(data_dir), **settings}
+    environment = {**ports_of_a_stack(), "AXONIZE_DATA_DIR": str(data_dir), **settings}
     with running("manage.py", "up", env=environment, until="ready ", timeout_s=150) as process:
         yield Laptop(
             process=process,

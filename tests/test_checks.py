@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, run_checks
 from axonize import checks, tls
 from axonize.environment import DOCUMENTED
 from axonize.start import StartRefused
-from tests.engines import PORT_SETTINGS, free_ports
+from tests.engines import ports_of_a_stack
 from tests.processes import ROOT, Process, running
 
 
@@ -121,8 +121,8 @@ def test_a_command_tells_them_and_goes_on() -> None:
 
 
 def test_a_receiver_tells_them_and_goes_on(queue: object) -> None:  # noqa: ARG001  it must be there
-    ports = dict(zip(PORT_SETTINGS, map(str, free_ports(len(PORT_SETTINGS))), strict=True))
-    with running("manage.py", "receive_otlp", env=ports | {"AXONIZE_BNID": "::"}, until="OTLP/gRPC on") as receiver:
+    environ = {**ports_of_a_stack(), "AXONIZE_BNID": "::"}
+    with running("manage.py", "receive_otlp", env=environ, until="OTLP/gRPC on") as receiver:
         assert "(axonize.W001) AXONIZE_BNID in the environment is no setting" in receiver.output
 
 

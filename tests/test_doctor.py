@@ -37,6 +37,7 @@ from ingest import doctor as of_ingest
 from ingest.models import DeadLetter
 from registry import doctor as of_registry
 from tests.engines import free_ports
+from tests.processes import wait_until
 
 
 def bad(check: Check) -> list[Finding]:
@@ -230,14 +231,6 @@ def test_more_connections_than_postgresql_takes_are_found(settings: Settings) ->
     assert "lower AXONIZE_DATABASE_POOL_SIZE" in only(of_postgres.server).mend
 
 
-@pytest.fixture
-def clickhouse_url(clickhouse_schema: None, settings: Settings) -> Iterator[Settings]:  # noqa: ARG001  it must have run
-    """Let a test set CLICKHOUSE_URL: no client outlives it."""
-    clickhouse.get_client.cache_clear()
-    yield settings
-    clickhouse.get_client.cache_clear()
-
-
 def test_a_clickhouse_that_is_away_is_found(clickhouse_url: Settings) -> None:
     clickhouse_url.CLICKHOUSE_URL = f"http://127.0.0.1:{free_ports(1)[0]}/axonize"
     assert only(of_clickhouse.server).mend.startswith("Start it, and look at CLICKHOUSE_URL")
@@ -269,10 +262,8 @@ def test_a_change_that_clickhouse_can_not_make_is_found() -> None:
     try:
         clickhouse.command("INSERT INTO sick VALUES ('no number')")
         clickhouse.command("ALTER TABLE sick UPDATE a = toString(toUInt8(a)) WHERE 1", settings={"mutations_sync": 0})
-        deadline_s = time.monotonic() + 60
-        while not (found := bad(of_clickhouse.work)):
-            assert time.monotonic() < deadline_s
-        assert found[0].what.startswith("A change of sick does not succeed: ")
+        wait_until(lambda: bad(of_clickhouse.work), 60)
+        assert only(of_clickhouse.work).what.startswith("A change of sick does not succeed: ")
     finally:
         clickhouse.command("DROP TABLE sick SYNC")
 

@@ -27,8 +27,8 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from tests import captures, otlp
 from tests.deploy.production import production
 from tests.docs.markdown import Page
-from tests.ingest.test_otlp_json import otlp_json
-from tests.ingest.test_receiver import JSON, PROTOBUF, export_grpc, post
+from tests.otlp import otlp_json
+from tests.otlp_clients import JSON, PROTOBUF, export_grpc, post
 from tests.processes import ROOT, Process, wait_until
 from tests.stack import Stack, laptop, short_folder
 

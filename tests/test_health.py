@@ -28,14 +28,6 @@ def test_probes_take_no_other_method(client: Client) -> None:
         assert (answer.status_code, answer.json()["type"]) == (405, "client_error")
 
 
-@pytest.fixture
-def clickhouse_url(clickhouse_schema: None, settings: Settings) -> Iterator[Settings]:  # noqa: ARG001  it must have run
-    """Let a test set CLICKHOUSE_URL: no client outlives it."""
-    clickhouse.get_client.cache_clear()
-    yield settings
-    clickhouse.get_client.cache_clear()
-
-
 @pytest.mark.django_db
 @pytest.mark.usefixtures("clickhouse_schema")
 def test_with_every_engine_there_and_migrated_it_is_ready(client: Client) -> None:

@@ -2,10 +2,7 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,16 +17,8 @@ from axonize.flood import OncePerSecond
 from axonize.log_lines import write_line
 from axonize.log_settings import log_config
 from registry.models import Tenant
-from tests.logs import Log, logged
-from tests.processes import ROOT
-
-CANARY = "canary-5f3a9c"
-
-
-@pytest.fixture
-def log() -> Iterator[Log]:
-    with logged() as log:
-        yield log
+from tests.logs import CANARY, Log, logged
+from tests.processes import finished
 
 
 def test_a_line_has_the_time_with_its_zone_the_level_the_logger_and_the_event(log: Log) -> None:
@@ -196,12 +185,9 @@ def test_of_alike_lines_one_a_second_is_written_and_tells_how_many_were_not() ->
 
 def in_a_process(code: str, **environment: str) -> str:
     """Return what a process with the project's logging writes to stderr."""
-    ended = subprocess.run(
-        [sys.executable, "-c", f"import django; django.setup(); import logging; {code}"],
-        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    assert ended.stdout == ""
-    return ended.stderr
+    done = finished("-c", f"import django; django.setup(); import logging; {code}", env=environment, check=True)
+    assert done.stdout == ""
+    return done.stderr
 
 
 WARN = "logging.getLogger('a.b').warning('Hello %s', 'there')"
@@ -220,12 +206,9 @@ def test_the_level_is_a_setting() -> None:
 
 
 def test_a_format_that_is_none_is_one_sentence() -> None:
-    command = [sys.executable, "manage.py", "check"]
-    ended = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"AXONIZE_LOG_FORMAT": "xml"}, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 1
-    assert ended.stderr.startswith(
+    refused = finished("manage.py", "check", env={"AXONIZE_LOG_FORMAT": "xml"})
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(
         "AXONIZE_LOG_FORMAT in the environment is wrong: Must be one of: auto, json, console."
     )
 

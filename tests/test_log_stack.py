@@ -18,19 +18,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from pytest_django.fixtures import Settings
 
 from tests.ingest.poison import NO_KIND, frames, sealed
-from tests.ingest.test_otlp_json import otlp_json
-from tests.ingest.test_receiver import EXPORT, JSON, PROTOBUF, post
-from tests.logs import Line, lines_of
-from tests.otlp import gpu, request, span
+from tests.logs import CANARY, Line, lines_of
+from tests.otlp import gpu, otlp_json, request, span
+from tests.otlp_clients import EXPORT, JSON, PROTOBUF, post, send_by_sdk
 from tests.processes import wait_until
 from tests.stack import Laptop, laptop, short_folder
-
-CANARY = "canary-5f3a9c"
 
 
 @pytest.fixture(scope="module")
@@ -40,38 +35,27 @@ def stack() -> Iterator[Laptop]:
         yield running
 
 
-def lines(stack: Laptop, part: str, event: str) -> list[Line]:
-    return [line for who, line in lines_of(stack.process.output) if (who, line["event"]) == (part, event)]
+def only(stack: Laptop, part: str, event: str, **fields: str) -> Line:
+    """Return the one line of a part that tells this event with these fields, once it is there."""
+
+    def found() -> list[Line]:
+        return [
+            line
+            for who, line in lines_of(stack.process.output)
+            if (who, line["event"]) == (part, event) and line.items() >= fields.items()
+        ]
+
+    wait_until(found)
+    [line] = found()
+    return line
 
 
 def received(stack: Laptop, request_id: str) -> Line:
-    """Return the receiver's line on a request, once it is there."""
-
-    def found() -> list[Line]:
-        return [line for line in lines(stack, "receiver", "request") if line["request_id"] == request_id]
-
-    wait_until(found)
-    [line] = found()
-    return line
+    return only(stack, "receiver", "request", request_id=request_id)
 
 
 def written(stack: Laptop, batch_id: str) -> Line:
-    """Return the worker's line on a batch, once it is there."""
-
-    def found() -> list[Line]:
-        return [line for line in lines(stack, "worker", "batch written") if line["batch_id"] == batch_id]
-
-    wait_until(found)
-    [line] = found()
-    return line
-
-
-def send(exporter: SpanExporter) -> None:
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(exporter))
-    with provider.get_tracer("tests").start_as_current_span("followed"):
-        pass
-    provider.shutdown()
+    return only(stack, "worker", "batch written", batch_id=batch_id)
 
 
 @pytest.mark.parametrize("transport", ["grpc", "http"])
@@ -81,11 +65,12 @@ def test_a_request_is_followed_by_its_id_from_the_sdk_through_the_receiver_to_th
     request_id = f"sdk-over-{transport}"
     if transport == "grpc":
         endpoint = f"http://127.0.0.1:{stack.grpc_port}"
-        send(GrpcSpanExporter(endpoint=endpoint, insecure=True, headers={"x-request-id": request_id}))
+        over_grpc = GrpcSpanExporter(endpoint=endpoint, insecure=True, headers={"x-request-id": request_id})
+        send_by_sdk(over_grpc, "followed")
         expected: Line = {"method": "Export", "route": EXPORT, "status": "OK"}
     else:
         endpoint = f"http://127.0.0.1:{stack.http_port}/v1/traces"
-        send(HttpSpanExporter(endpoint=endpoint, headers={"X-Request-ID": request_id}))
+        send_by_sdk(HttpSpanExporter(endpoint=endpoint, headers={"X-Request-ID": request_id}), "followed")
         expected = {"method": "POST", "route": "/v1/traces", "status": 200}
     line = received(stack, request_id)
     expected_of_any = {"level": "info", "tenant": "default", "spans": 1, "rejected": 0}

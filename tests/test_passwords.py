@@ -17,7 +17,7 @@ from axonize.clickhouse import client
 from axonize.embedded import engines
 from axonize.stores import STORES, password_of, with_password
 from ingest import queue as batches
-from tests.engines import PORT_SETTINGS, free_ports
+from tests.engines import ports_of_a_stack
 from tests.processes import Process, running, wait_until
 from tests.settings_file import read_settings
 
@@ -120,10 +120,6 @@ NOWHERE = {
 } | {store.password: "hunter2/@:%" for store in STORES}
 
 
-def some_ports() -> dict[str, str]:
-    return dict(zip(PORT_SETTINGS, map(str, free_ports(len(PORT_SETTINGS))), strict=True))
-
-
 @pytest.mark.parametrize(
     "command",
     [
@@ -151,7 +147,7 @@ def test_no_command_that_finds_no_store_tells_a_password(command: tuple[str, ...
 def test_no_process_that_finds_no_store_tells_a_password(command: tuple[str, ...], until: str, tmp_path: Path) -> None:
     schedule = str(tmp_path / "schedule")
     arguments = [argument.replace("/dev/null", schedule) for argument in command]
-    with running(*arguments, env=NOWHERE | some_ports(), until=until) as process:
+    with running(*arguments, env=NOWHERE | ports_of_a_stack(), until=until) as process:
         pass
     assert "hunter2" not in process.output
 
@@ -164,7 +160,7 @@ def page(address: str) -> Any:
 
 
 def test_the_web_process_that_finds_no_store_tells_no_password() -> None:
-    ports = some_ports()
+    ports = ports_of_a_stack()
     with running("-m", "gunicorn", "axonize.wsgi", env=NOWHERE | ports, until="") as process:
         address = f"http://127.0.0.1:{ports['AXONIZE_WEB_PORT']}"
         wait_until(lambda: engines.http_answers(f"{address}/healthz"))

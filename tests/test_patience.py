@@ -26,8 +26,8 @@ def dsn() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "GRACE_SECONDS", 0.2)
-    monkeypatch.setattr(patience, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(patience, "GRACE_SECONDS", 0.7)
+    monkeypatch.setattr(patience, "SILENT_SECONDS", 1.0)
     monkeypatch.setattr(BoundedConnection, "is_server_silent", False)
 
 

@@ -1,20 +1,12 @@
 """One line a request of the web process: what it says, at which level, and the id that the client gets too."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.test import Client as Browser
 from django.test.utils import override_settings
 
 from axonize.request_id import request_id_of
 from tests.keys import bearer, make_key
-from tests.logs import Line, Log, logged
-
-
-@pytest.fixture
-def log() -> Iterator[Log]:
-    with logged() as log:
-        yield log
+from tests.logs import Line, Log
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 """What browsers are told, what the production profile asks for, and what error pages keep to themselves."""
 
-import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +15,8 @@ from pytest_django import Settings
 
 from axonize.urls import handler400, handler403, handler404, handler500, urlpatterns as real_urlpatterns
 from tests.keys import elsewhere, postgres_away
-from tests.processes import ROOT
+from tests.processes import finished
+from tests.settings_file import read_settings
 
 __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"]
 
@@ -91,23 +89,13 @@ def test_an_unknown_page_says_nothing_of_the_inside(client: Client) -> None:
 
 
 def under(env: Mapping[str, str], *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return finished(*command, env=env)
 
 
 def settings_under(env: Mapping[str, str], *names: str) -> list[Any]:
     """Return settings as a process with these variables sees them."""
-    code = f"import json; from axonize import settings; print(json.dumps([getattr(settings, n) for n in {names!r}]))"
-    ended = under(env, "-c", code)
-    assert ended.returncode == 0, ended.stderr
-    return list(json.loads(ended.stdout))
+    read = read_settings(env)
+    return [read[name] for name in names]
 
 
 def test_the_production_profile_passes_djangos_own_examination() -> None:
@@ -132,7 +120,7 @@ def test_a_proxy_is_believed_only_where_the_setting_says_so() -> None:
     names = ("SECURE_PROXY_SSL_HEADER", "REQUIRE_API_KEY")
     assert settings_under({}, *names) == [None, False]
     trusted = settings_under({"AXONIZE_TRUST_PROXY": "true"}, *names)
-    assert trusted == [["HTTP_X_FORWARDED_PROTO", "https"], True], "who comes through a proxy is not on this machine"
+    assert trusted == [("HTTP_X_FORWARDED_PROTO", "https"), True], "who comes through a proxy is not on this machine"
 
 
 def test_what_a_database_url_asks_for_is_kept() -> None:

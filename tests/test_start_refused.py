@@ -1,9 +1,7 @@
 """A server that other machines could reach unprotected, or that is told nonsense, ends at once with one sentence."""
 
 import logging
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +14,9 @@ from django.test import override_settings
 from axonize.start import require_secret_key
 from registry.models import ApiKey
 from registry.start import StartRefused, require_safe
-from tests.engines import PORT_SETTINGS, free_ports
+from tests.engines import ports_of_a_stack
 from tests.keys import elsewhere, make_key, postgres_away
-from tests.processes import ROOT
+from tests.processes import finished
 
 STRONG = "k3y-of-tests." * 5
 ANY = "0.0.0.0"  # noqa: S104 - it is what must be refused
@@ -35,16 +33,7 @@ def data_dir() -> Iterator[Path]:
 
 def ending(*command: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a command that is to end by itself, on ports that nobody else uses."""
-    ports = dict(zip(PORT_SETTINGS, map(str, free_ports(len(PORT_SETTINGS))), strict=True))
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env={**os.environ, **ports, **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return finished(*command, env={**ports_of_a_stack(), **env})
 
 
 @pytest.mark.parametrize(

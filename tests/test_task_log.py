@@ -9,10 +9,9 @@ from celery.contrib.testing.worker import start_worker
 
 from axonize.celery import app
 from axonize.request_id import current_request_id, request_context
-from tests.logs import Log, logged
+from tests.logs import CANARY, Log, logged
 from tests.processes import wait_until
 
-CANARY = "canary-5f3a9c"
 seen: list[str] = []
 
 

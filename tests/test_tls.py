@@ -16,7 +16,7 @@ from axonize import tls
 from axonize.embedded.engines import http_answers
 from axonize.embedded.stack import Stack
 from axonize.start import StartRefused
-from tests.engines import PORT_SETTINGS, free_ports
+from tests.engines import free_ports, ports_of_a_stack
 from tests.health import PARTS, health
 from tests.processes import Process, running
 
@@ -186,11 +186,11 @@ def test_the_web_process_tells_wrong_files_in_one_sentence() -> None:
 def test_the_whole_stack_comes_up_with_tls_and_a_client_authority(
     files: dict[str, str], trusting: ssl.SSLContext
 ) -> None:
-    ports = dict(zip(PORT_SETTINGS, free_ports(len(PORT_SETTINGS)), strict=True))
+    ports = ports_of_a_stack()
     with TemporaryDirectory(prefix="axonize-") as directory:
-        env = {**files, "AXONIZE_DATA_DIR": directory, **{name: str(port) for name, port in ports.items()}}
+        env = {**files, "AXONIZE_DATA_DIR": directory, **ports}
         with running("manage.py", "up", env=env, until="ready  ", timeout_s=90) as process:
-            web = ports["AXONIZE_WEB_PORT"]
+            web = int(ports["AXONIZE_WEB_PORT"])
             assert f"ready  web: https://127.0.0.1:{web}  " in process.output
             assert healthz(web, trusting)[0] == 200
             for part in PARTS:

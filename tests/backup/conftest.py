@@ -13,11 +13,10 @@ from clickhouse_connect.driver import Client as ClickHouse
 from django.core.management import call_command
 from django.test import Client
 
-from axonize.clickhouse import client as clickhouse_client
 from registry.mirror import demand_mirror
 from registry.models import PhysicalGPU, Tenant
 from registry.sync import sync_registry
-from tests.conftest import KEPT_TABLES, Ingest
+from tests.conftest import Ingest, empty_tables
 from tests.otlp import SECOND_NS, gpu, request, span
 
 CARD = "GPU-5f2c1a9e"
@@ -107,12 +106,7 @@ def empty(clickhouse: ClickHouse, queue: redis.Redis) -> Empty:
     """Lose all that the three stores have."""
 
     def lose() -> None:
-        tables = clickhouse.query(
-            "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
-        ).result_rows
-        for name in {name for (name,) in tables} - KEPT_TABLES:
-            clickhouse.command("TRUNCATE TABLE {table:Identifier}", parameters={"table": name})
-        clickhouse_client.command("SYSTEM RELOAD DICTIONARY registry")
+        empty_tables(clickhouse)
         call_command("flush", "--noinput", verbosity=0)
         queue.flushdb()
 

@@ -25,6 +25,7 @@ from tests.backup.conftest import TRACE_ID, Answers, Empty, restore, send
 from tests.conftest import Drain, Ingest, offer_and_seal
 from tests.ingest.test_intake import judge
 from tests.otlp import request, span
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -152,12 +153,11 @@ def test_a_backup_waits_for_the_batch_that_is_being_written(queue: redis.Redis) 
     thread = threading.Thread(target=hold)
     thread.start()
     try:
-        while not queue.exists(KEY):
-            pass
+        wait_until(lambda: queue.exists(KEY))
         assert not inside.is_set()
     finally:
         sealed.discard("one")
-        thread.join()
+        thread.join(60)
     assert inside.is_set()
     assert not queue.exists(KEY)
 
@@ -286,6 +286,7 @@ def test_whoever_is_connected_is_told_of_instead_of_waited_for(
     assert not clickhouse.query("SELECT * FROM spans").result_rows
 
 
+@pytest.mark.usefixtures("clickhouse")
 def test_a_program_too_old_for_the_server_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(postgres, "server_version", lambda: "99.1")
     with pytest.raises(CommandError, match=r"of PostgreSQL 99 or later is needed, and here is .*postgresql-client-99"):

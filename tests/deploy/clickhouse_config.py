@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.compose import ROOT
+from tests.processes import ROOT
 
 PASSWORD = "of-the-test"  # noqa: S105 - protects nothing
 LOGS = (

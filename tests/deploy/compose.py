@@ -2,12 +2,12 @@
 
 import re
 import shlex
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.processes import ROOT
+
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?::-([^}]*))?\}")
 STORES = {"redis", "postgres", "clickhouse"}
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from tests.deploy import compose
 from tests.deploy.dockerfile import Ignored, Instruction, Stage, context, stages
+from tests.processes import ROOT
 
-ROOT = compose.ROOT
 USERS = re.compile(r"^(groupadd|useradd)\b")
 SECONDS = 180
 STRANGER = 10001

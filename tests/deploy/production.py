@@ -16,8 +16,8 @@ from typing import Any, Final
 import redis
 
 from tests.deploy import compose
-from tests.engines import PORT_SETTINGS, free_ports
-from tests.processes import ROOT, Process, running, wait_until
+from tests.engines import ports_of_a_stack
+from tests.processes import ROOT, Process, finished, running, wait_until
 from tests.stack import Stack, short_folder
 
 HOST: Final = "axonize.example"
@@ -54,10 +54,10 @@ class Production(Stack):
 def production() -> Iterator[Production]:
     """Run all services as docker-compose.yml has them, with an API key of every scope."""
     described = compose.own()
-    ports = dict(zip(PORT_SETTINGS, free_ports(len(PORT_SETTINGS)), strict=True))
+    ports = ports_of_a_stack()
     with ExitStack() as stack:
         folder = stack.enter_context(short_folder())
-        stores = {"AXONIZE_DATA_DIR": str(folder), "AXONIZE_CLICKHOUSE_PORT": str(ports["AXONIZE_CLICKHOUSE_PORT"])}
+        stores = {"AXONIZE_DATA_DIR": str(folder), "AXONIZE_CLICKHOUSE_PORT": ports["AXONIZE_CLICKHOUSE_PORT"]}
         stack.enter_context(running("manage.py", "up", "--engines-only", env=stores, until="ready ", timeout_s=90))
         environment = _environment(described["web"], folder, ports)
         with redis.Redis(unix_socket_path=str(folder / "run" / "redis.sock")) as server:
@@ -71,9 +71,9 @@ def production() -> Iterator[Production]:
             described=described,
             environment=environment,
             folder=folder,
-            web_port=ports["AXONIZE_WEB_PORT"],
-            grpc_port=ports["AXONIZE_OTLP_GRPC_PORT"],
-            http_port=ports["AXONIZE_OTLP_HTTP_PORT"],
+            web_port=int(ports["AXONIZE_WEB_PORT"]),
+            grpc_port=int(ports["AXONIZE_OTLP_GRPC_PORT"]),
+            http_port=int(ports["AXONIZE_OTLP_HTTP_PORT"]),
             key=key,
             proxied={"Host": HOST, "X-Forwarded-Proto": "https"},
         )
@@ -82,7 +82,7 @@ def production() -> Iterator[Production]:
         yield services
 
 
-def _environment(service: Mapping[str, Any], folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
+def _environment(service: Mapping[str, Any], folder: Path, ports: Mapping[str, str]) -> dict[str, str]:
     """Return a service's environment with secrets of its own, and what .env says of a host behind a proxy."""
     own = folder / "secrets"
     own.mkdir(mode=0o700)
@@ -93,7 +93,7 @@ def _environment(service: Mapping[str, Any], folder: Path, ports: Mapping[str, i
             Path(environment[name]).write_text(secrets.token_urlsafe(48))
     return (
         environment
-        | {name: str(port) for name, port in ports.items()}
+        | dict(ports)
         | {
             "DATABASE_URL": f"postgresql://postgres@{str(folder / 'run').replace('/', '%2F')}/axonize",
             "REDIS_URL": f"unix://{folder}/run/redis.sock?db=0",
@@ -129,7 +129,4 @@ def _run(service: Mapping[str, Any], environment: Mapping[str, str]) -> None:
 
 
 def _manage(environment: Mapping[str, str], *arguments: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT, env=os.environ | dict(environment), check=check, timeout=120, text=True, capture_output=True,
-    )  # fmt: skip
+    return finished("manage.py", *arguments, env=environment, check=check, timeout_s=120)

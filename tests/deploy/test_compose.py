@@ -20,8 +20,9 @@ from axonize.embedded.stack import Stack
 from axonize.settings import env
 from ingest.receiver import processes, run as receiver
 from tests.deploy import compose
-from tests.deploy.compose import ROOT, STORES
+from tests.deploy.compose import STORES
 from tests.deploy.dockerfile import stages
+from tests.processes import ROOT, finished
 
 SERVICES = compose.services()
 OWN = compose.own()
@@ -66,9 +67,8 @@ def directory(tmp_path: Path) -> Path:
 
 
 def test_the_file_follows_the_compose_specification() -> None:
-    check = ["-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"]
-    ended = subprocess.run([sys.executable, *check], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout
+    done = finished("-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml")
+    assert done.returncode == 0, done.stdout
 
 
 def test_compose_takes_the_file_with_the_example_of_an_env(directory: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.compose import ROOT
 from tests.deploy.dockerfile import Ignored, context, stages
+from tests.processes import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 BUILD, IMAGE = stages(DOCKERFILE)

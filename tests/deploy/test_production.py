@@ -12,8 +12,8 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from tests.deploy.production import HOST, PARTS, Production, production
-from tests.ingest.test_receiver import PROTOBUF, export_grpc, post
 from tests.otlp import request, span
+from tests.otlp_clients import PROTOBUF, export_grpc, post
 from tests.processes import wait_until
 
 SPAN = request(span("chat")).SerializeToString()

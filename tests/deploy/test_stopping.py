@@ -57,9 +57,9 @@ def test_a_worker_that_is_told_to_stop_writes_the_batch_in_its_hands_first(
     try:
         with clickhouse_held():
             write_batch.delay(batch_id)
-            wait_until(lambda: queue.hexists(f"{PREFIX}batch:{batch_id}:about", "leased_until_ms"))
+            wait_until(lambda: queue.hexists(f"{PREFIX}batch:{batch_id}:about", "leased_until_ms"), 60)
             worker.popen.send_signal(signal.SIGTERM)
-            worker.wait_for("Warm shutdown")
+            worker.wait_for("Warm shutdown", 60)
         assert worker.wait(60) == 0, worker.output
     finally:
         worker.popen.kill()

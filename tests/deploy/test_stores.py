@@ -17,7 +17,7 @@ from axonize.embedded.redis import server_binary
 from tests.deploy import compose
 from tests.deploy.clickhouse_config import LOGS
 from tests.engines import free_ports
-from tests.processes import wait_until
+from tests.processes import finished, wait_until
 
 PASSWORD = "of-the-test_and-of-nothing-else"  # noqa: S105 - protects nothing
 KEPT = {"crash_log", "error_log", "part_log", "query_log", "query_views_log"}
@@ -103,21 +103,14 @@ def test_the_shell_takes_clickhouses_start_and_finds_the_password_without_its_ne
     script = here(compose.filled_in(service["command"][0]), tmp_path, 0)
     (tmp_path / "run" / "secrets" / "clickhouse_password").write_text(PASSWORD + "\n")
     script = script.replace("exec clickhouse-server", STANDING_IN.format(python=shlex.quote(sys.executable)))
-    ended = subprocess.run([*service["entrypoint"], script], capture_output=True, text=True, check=True)
-    assert ended.stdout == f"{PASSWORD} --config-file=/etc/clickhouse-server/config.xml\n"
-
-
-def asked(directory: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "tests.deploy.clickhouse_config", str(directory), *options],
-        cwd=compose.ROOT, capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
+    started = subprocess.run([*service["entrypoint"], script], capture_output=True, text=True, check=True)
+    assert started.stdout == f"{PASSWORD} --config-file=/etc/clickhouse-server/config.xml\n"
 
 
 def test_clickhouse_takes_the_configuration_and_each_log_that_it_writes_has_an_end(tmp_path: Path) -> None:
-    ended = asked(tmp_path, "--keep-default")
-    assert ended.returncode == 0, ended.stderr
-    answer = json.loads(ended.stdout)
+    done = finished("-m", "tests.deploy.clickhouse_config", str(tmp_path), "--keep-default")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
     assert answer["ttls"].keys() == KEPT
     assert set(LOGS) >= KEPT
     for ttl in answer["ttls"].values():
@@ -131,6 +124,6 @@ def test_clickhouse_takes_the_configuration_and_each_log_that_it_writes_has_an_e
 
 
 def test_nobody_asks_clickhouse_without_a_password(tmp_path: Path) -> None:
-    ended = asked(tmp_path)
-    assert ended.returncode != 0
-    assert "default: Authentication failed" in ended.stderr
+    done = finished("-m", "tests.deploy.clickhouse_config", str(tmp_path))
+    assert done.returncode != 0
+    assert "default: Authentication failed" in done.stderr

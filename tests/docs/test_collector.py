@@ -15,10 +15,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from tests import captures
 from tests.docs.conftest import Traces
-from tests.docs.markdown import ROOT, Page
-from tests.ingest.test_receiver import EXPORT
-from tests.keys import make_key
+from tests.docs.markdown import Page
+from tests.keys import bearer, make_key
 from tests.otlp import request, span
+from tests.otlp_clients import export_grpc
+from tests.processes import ROOT
 
 PAGE = Page(ROOT / "docs" / "sending-data.md")
 CONVENTIONS = Page(ROOT / "docs" / "conventions.md")
@@ -71,11 +72,8 @@ def test_the_collectors_statements_copy_what_axonize_reads_and_what_the_engines_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_collectors_batch_of_many_services_arrives_whole(
-    grpc_endpoint: str,
-    traces: Traces,
-    clickhouse: ClickHouse,
-) -> None:
+@pytest.mark.usefixtures("receiver")
+def test_a_collectors_batch_of_many_services_arrives_whole(traces: Traces, clickhouse: ClickHouse) -> None:
     key = make_key(scopes=["ingest"])
     batch = ExportTraceServiceRequest()
     for name in captures.NAMES:
@@ -84,7 +82,8 @@ def test_a_collectors_batch_of_many_services_arrives_whole(
     for service in ("embedder", "reranker"):
         batch.MergeFrom(request(*(span() for _ in range(2000)), resource={"service.name": service}))
     sent = list(captures.spans_of(batch))
-    assert deliver(batch, grpc_endpoint, key=key, compressed=True) == ExportTraceServiceResponse()
+    answer = export_grpc(batch.SerializeToString(), metadata=bearer(key), compression=grpc.Compression.Gzip)
+    assert answer == ExportTraceServiceResponse()
     assert traces(limit="1")
     [stored] = clickhouse.query("SELECT count(), uniqExact(service_name) FROM spans").result_rows
     services = {
@@ -94,17 +93,3 @@ def test_a_collectors_batch_of_many_services_arrives_whole(
         if attribute.key == "service.name"
     }
     assert stored == (len(sent), len(services))
-
-
-def deliver(
-    message: ExportTraceServiceRequest, endpoint: str, *, key: str = "", compressed: bool = False
-) -> ExportTraceServiceResponse:
-    """Send a request as the Collector's exporter does."""
-    compression = grpc.Compression.Gzip if compressed else grpc.Compression.NoCompression
-    metadata = (("authorization", f"Bearer {key}"),) if key else ()
-    with grpc.insecure_channel(endpoint.removeprefix("http://")) as channel:
-        call = channel.unary_unary(EXPORT, None, ExportTraceServiceResponse.FromString)
-        response: ExportTraceServiceResponse = call(
-            message.SerializeToString(), timeout=20, metadata=metadata, compression=compression
-        )
-        return response

@@ -10,7 +10,8 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from opentelemetry.sdk import environment_variables as of_the_sdk
 
-from tests.docs.markdown import DOCS, README, ROOT, Page
+from tests.docs.markdown import DOCS, README, Page
+from tests.processes import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 PAGES = [README, *DOCS]

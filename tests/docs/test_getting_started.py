@@ -12,8 +12,9 @@ from registry.mirror import mirror_registry
 from registry.sync import sync_registry
 from tests.conftest import Drain, Ingest
 from tests.docs.conftest import database_url
-from tests.docs.markdown import ROOT, Page
+from tests.docs.markdown import Page
 from tests.examples import Answer, Block, Session
+from tests.processes import ROOT
 from tests.test_demo import Collector, run_demo, serving
 
 PATH = ROOT / "docs" / "getting-started.md"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.markdown import DOCS, PAGES, README, ROOT, Page, reading_order
+from tests.docs.markdown import DOCS, PAGES, README, Page, reading_order
+from tests.processes import ROOT
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

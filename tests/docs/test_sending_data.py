@@ -25,9 +25,10 @@ from axonize.demo.sender import Sender
 from axonize.demo.traffic import DECK_SIZE, Traffic
 from tests import captures
 from tests.docs.conftest import Traces
-from tests.docs.markdown import ROOT, Page
-from tests.docs.test_collector import deliver
+from tests.docs.markdown import Page
 from tests.keys import make_key
+from tests.otlp_clients import export_grpc
+from tests.processes import ROOT
 
 PAGE = Page(ROOT / "docs" / "sending-data.md")
 CONVENTIONS = Page(ROOT / "docs" / "conventions.md")
@@ -164,14 +165,11 @@ def test_the_variables_leave_the_messages_out(
     assert "Hello" not in json.dumps(trace)
 
 
-def test_the_axonize_sdks_example_is_python_and_its_recordings_show_what_the_page_says(
-    grpc_endpoint: str,
-    traces: Traces,
-    clickhouse: ClickHouse,  # noqa: ARG001  emptied
-) -> None:
+@pytest.mark.usefixtures("receiver", "clickhouse")
+def test_the_axonize_sdks_example_is_python_and_its_recordings_show_what_the_page_says(traces: Traces) -> None:
     ast.parse(PAGE.block("python", under="Axonize SDK"))
     for recorded in captures.load("axonize-llm"):
-        assert deliver(recorded, grpc_endpoint) == ExportTraceServiceResponse()
+        assert export_grpc(recorded.SerializeToString()) == ExportTraceServiceResponse()
     for trace in traces():
         [asked] = [each for each in all_spans(trace) if each.get("model_name")]
         assert asked.keys() >= {"tokens_input", "tokens_output", "tokens_per_second", "ttft_ms"}

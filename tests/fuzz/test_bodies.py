@@ -18,7 +18,7 @@ from ingest.receiver.body import MAX_MEMBERS, BodyCorrupt, BodyTooLarge, Encodin
 from tests.fuzz.mutations import Mutator
 from tests.fuzz.plugin import Tally
 from tests.fuzz.seeds import seeds
-from tests.ingest.test_otlp_json import otlp_json
+from tests.otlp import otlp_json
 
 BODIES = 2000
 DOCUMENTS = 2000

@@ -26,7 +26,7 @@ from tests.fuzz.plugin import Tally
 from tests.fuzz.seeds import seeds
 from tests.fuzz.test_bodies import COMPRESSIONS, mutated_json
 from tests.fuzz.wire import EXPORT, HttpConnection, chunked_request, grpc_conversation, http_request, send_and_hang_up
-from tests.ingest.test_otlp_json import otlp_json
+from tests.otlp import otlp_json
 from tests.processes import Process, running
 
 REQUESTS = 300

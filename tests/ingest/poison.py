@@ -43,11 +43,6 @@ def sealed(batch: bytes) -> str:
     return asyncio.run(put())
 
 
-def names(clickhouse: Client) -> list[str]:
-    """Return the names of the spans that are stored, each as often as it is."""
-    return [name for (name,) in clickhouse.query("SELECT name FROM spans ORDER BY name").result_rows]
-
-
 def trial_databases(clickhouse: Client) -> list[str]:
     """Return the trial databases that nobody dropped."""
     rows = clickhouse.query("SELECT name FROM system.databases WHERE name LIKE '%trial%'").result_rows

@@ -15,9 +15,9 @@ from google.rpc.status_pb2 import Status
 
 from tests.conftest import Drain
 from tests.engines import free_ports
-from tests.ingest.test_receiver import EXPORT, JSON, PROTOBUF, post
 from tests.keys import UNKNOWN_KEY, bearer, make_key, stored
 from tests.otlp import request, span
+from tests.otlp_clients import EXPORT, JSON, PROTOBUF, post
 from tests.processes import Process, running, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("receiver")]

@@ -30,8 +30,9 @@ from ingest.models import DeadLetter
 from ingest.queue import QueueDepth, SealedBatches, connect
 from ingest.replay import Outcome, replay
 from tests.conftest import Drain
-from tests.ingest.poison import TOO_LONG_ID, names
+from tests.ingest.poison import TOO_LONG_ID
 from tests.otlp import request, span
+from tests.stored import names
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("queue")]
 

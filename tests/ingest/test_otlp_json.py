@@ -1,31 +1,14 @@
 """OTLP's JSON form becomes the same request as its protobuf form."""
 
-import base64
 import json
-from typing import Any
 
 import pytest
-from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ingest.intake import MalformedRequest
 from ingest.otlp_json import to_protobuf
 from tests import captures
-
-ID_FIELDS = {"traceId", "spanId", "parentSpanId"}
-
-
-def otlp_json(request: ExportTraceServiceRequest) -> bytes:
-    """Return a request as an OTLP/JSON client writes it: ids in hex, enums as numbers."""
-
-    def hexed(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {
-                key: base64.b64decode(item).hex() if key in ID_FIELDS else hexed(item) for key, item in value.items()
-            }
-        return [hexed(item) for item in value] if isinstance(value, list) else value
-
-    return json.dumps(hexed(MessageToDict(request, use_integers_for_enums=True))).encode()
+from tests.otlp import otlp_json
 
 
 @pytest.mark.parametrize("name", captures.NAMES)

@@ -19,8 +19,9 @@ from ingest.holds import Hold, HoldLost
 from ingest.intake import varint
 from ingest.models import DeadLetter
 from ingest.queue import QueueDepth, SealedBatches, connect
-from tests.ingest.poison import NO_KIND, TOO_LONG_ID, frames, names, requests, sealed, trial_databases
+from tests.ingest.poison import NO_KIND, TOO_LONG_ID, frames, requests, sealed, trial_databases
 from tests.otlp import request, span
+from tests.stored import names
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("clickhouse", "queue")]
 

@@ -23,9 +23,10 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from tests.conftest import Drain
 from tests.http2 import Call, message_head
-from tests.ingest.test_receiver import EXPORT, PROTOBUF, export_grpc, is_taken, names, post, sdk_exporters
 from tests.otlp import request, span
+from tests.otlp_clients import EXPORT, PROTOBUF, export_grpc, is_taken, post, sdk_exporters
 from tests.processes import Process, running, wait_until
+from tests.stored import names
 
 CLIENTS = 64
 MOST_MEMORY_BYTES = 400 * 10**6

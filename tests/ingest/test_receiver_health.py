@@ -22,7 +22,7 @@ from ingest.receiver.grpc_health import READERS, WATCHERS_OF_A_HOST, Context, He
 from ingest.receiver.readiness import Readiness
 from tests.engines import free_ports
 from tests.health import NOT_SERVING, SERVING, TRACE_SERVICE, grpc_health, health
-from tests.ingest.test_receiver import post
+from tests.otlp_clients import post
 from tests.processes import Process, running, wait_until
 
 

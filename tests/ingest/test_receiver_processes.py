@@ -13,9 +13,10 @@ from clickhouse_connect.driver import Client
 from django.conf import settings
 
 from tests.conftest import Drain
-from tests.ingest.test_receiver import PROTOBUF, export_grpc, is_taken, names, post
 from tests.otlp import request, span
+from tests.otlp_clients import PROTOBUF, export_grpc, is_taken, post
 from tests.processes import ROOT, Process, running, wait_until
+from tests.stored import names
 
 LISTENING = "OTLP/gRPC on"
 

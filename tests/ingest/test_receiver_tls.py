@@ -20,9 +20,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 from tests.conftest import Drain
 from tests.engines import free_ports
-from tests.ingest.test_receiver import PROTOBUF, export_grpc, names, post
 from tests.otlp import request, span
+from tests.otlp_clients import PROTOBUF, export_grpc, post
 from tests.processes import Process, running
+from tests.stored import names
 
 
 class Authority:

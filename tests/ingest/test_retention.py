@@ -33,7 +33,6 @@ from tests.processes import wait_until
 pytestmark = pytest.mark.django_db
 
 DAY_NS = 86_400 * SECOND_NS
-TODAY_NS = time.time_ns() // DAY_NS * DAY_NS
 SETTINGS = ("RETENTION_DAYS", "GPU_METRICS_RETENTION_DAYS", "GPU_TIME_RETENTION_DAYS")
 COUNTED = {
     "spans": "count()",
@@ -42,6 +41,11 @@ COUNTED = {
     "traces": "uniqExactIf(trace_id, span_count > 0)",
     "trace_summaries": "sumIf(weight, superseded_at = 0)",
 }
+
+
+def today_ns() -> int:
+    """Return the last midnight: of now, for midnight may have passed since the tests were collected."""
+    return time.time_ns() // DAY_NS * DAY_NS
 
 
 @pytest.fixture
@@ -65,7 +69,7 @@ def send(ingest: Ingest, share_out: Callable[[], None]) -> Callable[..., None]:
 
     def send_one(days_ago: int, *, tenant: str = "default", at_ns: int = DAY_NS // 2) -> None:
         held = gpu(resource_uuid="GPU-1", physical_uuid="GPU-1", utilization=50.0)
-        start_ns = TODAY_NS - days_ago * DAY_NS + at_ns
+        start_ns = today_ns() - days_ago * DAY_NS + at_ns
         (verdict,) = ingest(
             request(span(start_ns=start_ns, duration_ns=SECOND_NS // 2, attributes=held)), tenant=tenant
         )
@@ -148,7 +152,7 @@ def test_what_is_there_already_is_kept_for_longer_when_a_table_is_to(
     send(3)
     keep(90)
     apply()
-    wanted = datetime.fromtimestamp(TODAY_NS // SECOND_NS, UTC) + timedelta(days=91 - 3)
+    wanted = datetime.fromtimestamp(today_ns() // SECOND_NS, UTC) + timedelta(days=91 - 3)
 
     def ends() -> list[Any]:
         return list(
@@ -216,7 +220,7 @@ def test_a_plan_changes_nothing(clickhouse: ClickHouse, keep: Callable[[int], No
     keep(10)
     before, engine = mutations(clickhouse), engines(clickhouse)
     told = apply(plan=True)
-    day = datetime.fromtimestamp(TODAY_NS // SECOND_NS, UTC) - timedelta(days=3)
+    day = datetime.fromtimestamp(today_ns() // SECOND_NS, UTC) - timedelta(days=3)
     assert f"spans of {day:%Y%m%d}: 1 rows of short are too old." in told
     assert "traces: " in told
     assert "dead letters: 1 are older than 30 days." in told
@@ -242,7 +246,7 @@ def test_a_tenants_day_goes_whole_at_its_midnight(clickhouse: ClickHouse, send: 
     apply()
     assert counts(clickhouse, "short") == each(1)
     [[start]] = clickhouse.query("SELECT toUnixTimestamp64Nano(start_time) FROM spans").result_rows
-    assert start == TODAY_NS - 2 * DAY_NS
+    assert start == today_ns() - 2 * DAY_NS
 
 
 def test_a_trace_is_kept_for_as_long_as_its_last_part(
@@ -251,7 +255,7 @@ def test_a_trace_is_kept_for_as_long_as_its_last_part(
     send(0, tenant="short")
     trace_id = b"\5" * 16
     for days_ago in (3, 2):
-        ingest(request(span(trace_id=trace_id, start_ns=TODAY_NS - days_ago * DAY_NS)), tenant="short")
+        ingest(request(span(trace_id=trace_id, start_ns=today_ns() - days_ago * DAY_NS)), tenant="short")
     Tenant.objects.update_or_create(slug="short", defaults={"retention_days": 2})
     apply()
     assert clickhouse.query(

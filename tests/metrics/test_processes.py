@@ -12,11 +12,10 @@ from urllib.error import URLError
 import grpc
 import pytest
 
-from tests.ingest.test_otlp_json import otlp_json
-from tests.ingest.test_receiver import JSON, PROTOBUF, export_grpc, post
 from tests.metrics.scraping import Page
 from tests.metrics.test_documents import TABLE
-from tests.otlp import request, span
+from tests.otlp import otlp_json, request, span
+from tests.otlp_clients import JSON, PROTOBUF, export_grpc, post
 from tests.processes import wait_until
 from tests.stack import Laptop, laptop, short_folder
 
@@ -148,9 +147,12 @@ def test_what_a_killed_receiver_took_stays_counted_and_the_next_one_goes_on(stac
         wait_until(is_started, 60, lambda: stack.process.output)
     assert set(totals) == {told}, "neither less nor anything twice"
 
-    taken = 0
-    while taken < 16:  # a connection that was dealt to the one that died has to be made again
-        with suppress(URLError, RemoteDisconnected, ConnectionError):
-            taken += take(stack, spans_of(5), PROTOBUF) == 200
+    def is_taken() -> bool:
+        with suppress(URLError, RemoteDisconnected, ConnectionError):  # it was dealt to the one that died
+            return take(stack, spans_of(5), PROTOBUF) == 200
+        return False
+
+    for _ in range(16):
+        wait_until(is_taken)
     wait_until(lambda: scrape(stack).total(RECEIVED) >= told + 80, 20)
     assert scrape(stack).total(RECEIVED) == told + 80

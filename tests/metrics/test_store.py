@@ -1,8 +1,5 @@
 """The figures of several processes are added up, also of those that are gone, and each is counted once."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +16,7 @@ from axonize.metrics.reporter import Reporter, pause_after
 from axonize.metrics.snapshot import Snapshot, key_of
 from axonize.metrics.store import Store, Stored
 from tests.metrics.scraping import Page
-from tests.processes import ROOT
+from tests.processes import finished
 
 SPANS = "axonize_spans_received_total"
 LOST = "axonize_processes_lost_total"
@@ -187,13 +184,7 @@ os.waitpid(child, 0)
 
 
 def test_a_forked_process_does_not_tell_again_what_its_parent_counted(store: Store) -> None:
-    subprocess.run(
-        [sys.executable, "-c", FORKS],
-        cwd=ROOT,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "axonize.settings"},
-        check=True,
-        timeout=60,
-    )
+    finished("-c", FORKS, env={"DJANGO_SETTINGS_MODULE": "axonize.settings"}, check=True)
     page = page_of(store.read())
     assert page.value(SPANS) == 27, "the parent's last word comes with its exit"
     assert page.value("axonize_process_starts_total", process="worker") == 2

@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.analytics.pages.hardware import Held, held as held_by
+from tests.conftest import Ingest
+
+Part = Callable[..., str]
 Read = Callable[..., str]
 
 
@@ -19,5 +23,22 @@ def read(client: Client) -> Read:
         assert answer.status_code == code, answer.content
         assert answer["Content-Type"] == "text/html; charset=utf-8"
         return unescape(answer.content.decode())
+
+    return get
+
+
+@pytest.fixture
+def held(ingest: Ingest) -> Held:
+    return held_by(ingest)
+
+
+@pytest.fixture
+def part(client: Client) -> Part:
+    """Ask for a page, or a part of it, as htmx does; its status must be `code`."""
+
+    def get(path: str, *, code: int = 200, **query: Any) -> str:
+        answer = client.get(path, query, headers={"hx-request": "true"})
+        assert answer.status_code == code, answer.content
+        return answer.content.decode()
 
     return get

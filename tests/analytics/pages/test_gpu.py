@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -19,9 +18,9 @@ from analytics.times import NS_PER_MINUTE, format_time
 from registry.mirror import mirror_registry
 from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext, Tenant
 from registry.times import to_nanoseconds
-from tests.analytics.pages.hardware import CARD, FULL, H100, ONE, SLICE, TWO, WHOLE, Held, held as held_by
+from tests.analytics.pages.conftest import Part
+from tests.analytics.pages.hardware import CARD, FULL, H100, ONE, SLICE, TWO, WHOLE, Held
 from tests.analytics.pages.tables import links_of, rows_of, text_of
-from tests.conftest import Ingest
 from tests.otlp import SECOND_NS
 from tests.registry.conftest import clickhouse_away  # noqa: F401  a fixture
 
@@ -36,24 +35,11 @@ READ = {"utilization": 40.0, "memory_used_gb": 30.0, "power_watts": 250, "temper
 ON_ONE = SLICE | READ | {"resource_uuid": ONE}
 ON_TWO = SLICE | READ | {"resource_uuid": TWO, "utilization": 80.0, "memory_used_gb": 10.0, "power_watts": 150}
 
-Part = Callable[..., str]
-
 
 @pytest.fixture
-def held(ingest: Ingest) -> Held:
-    return held_by(ingest)
-
-
-@pytest.fixture
-def part(client: Client) -> Part:
-    """Ask for a page, or a part of it, as htmx does, of the hour; its status must be `code`."""
-
-    def get(path: str, *, code: int = 200, **query: Any) -> str:
-        answer = client.get(path, {**RANGE, **query}, headers={"hx-request": "true"})
-        assert answer.status_code == code, answer.content
-        return answer.content.decode()
-
-    return get
+def part(part: Part) -> Part:
+    """Ask for a page, or a part of it, of the hour where nothing else is said."""
+    return lambda path, **query: part(path, **{**RANGE, **query})
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db.models import F
@@ -13,34 +12,16 @@ from pytest_django import DjangoAssertNumQueries
 
 from analytics.pages.formats import NOTHING
 from registry.models import ComputeResource, Node, PhysicalGPU, ResourceContext, Tenant
-from tests.analytics.pages.hardware import CARD, FULL, H100, ONE, SLICE, TWO, WHOLE, Held, held as held_by
+from tests.analytics.pages.conftest import Part
+from tests.analytics.pages.hardware import CARD, FULL, H100, ONE, SLICE, TWO, WHOLE, Held
 from tests.analytics.pages.tables import links_of, rows_of, text_of
-from tests.conftest import Ingest
 from tests.otlp import SECOND_NS
 from tests.registry.conftest import clickhouse_away  # noqa: F401  a fixture
 
 pytestmark = pytest.mark.django_db
 
-Part = Callable[..., str]
 READ = {"utilization": 40.0, "memory_used_gb": 30.0, "power_watts": 250, "temperature_celsius": 61, "clock_mhz": 1755}
 HEAD = ["GPU", "State", "Utilisation", "Memory", "Power", "Temp.", "Held by", "Busy", "Cost", "Per hour", "Last seen"]
-
-
-@pytest.fixture
-def held(ingest: Ingest) -> Held:
-    return held_by(ingest)
-
-
-@pytest.fixture
-def part(client: Client) -> Part:
-    """Ask for a page, or a part of it, as htmx does; its status must be `code`."""
-
-    def get(path: str, *, code: int = 200, **query: Any) -> str:
-        answer = client.get(path, query, headers={"hx-request": "true"})
-        assert answer.status_code == code, answer.content
-        return answer.content.decode()
-
-    return get
 
 
 @pytest.fixture

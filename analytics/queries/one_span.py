@@ -7,7 +7,7 @@ from typing import Any, Final
 from analytics.queries.conditions import Conditions
 from analytics.queries.spans import SpanKey, keys_of, spans_by_key
 from analytics.queries.trace_rows import (
-    COSTS_ONCE,
+    GPU_COSTS,
     PLACE_COLUMNS,
     PLACE_ORDER,
     gpu_costs_of,
@@ -88,7 +88,7 @@ def one_span(*, tenant: str, trace_id: str, span_id: str) -> OneSpan | None:
 def _shared_cost(tenant: str, trace_id: str, key: SpanKey, resource_uuids: list[str]) -> float | None:
     """Return the span's part of what the trace pays for these GPUs; all spans count that held one of them."""
     rows = read_trace(
-        f"{PLACE_COLUMNS}, cost_usd, {_RESOURCES}, {COSTS_ONCE}",
+        f"{PLACE_COLUMNS}, cost_usd, {_RESOURCES}, {GPU_COSTS}",
         tenant=tenant,
         trace_id=trace_id,
         parameters={"resource_uuids": resource_uuids},

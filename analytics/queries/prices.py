@@ -6,10 +6,14 @@ from typing import Final
 from analytics.times import NS_PER_HOUR
 
 
+def price_of(resource_uuid: str) -> str:
+    """Return the expression of a resource's price by the hour, in USD; null where it has none."""
+    return f"dictGet({{registry:String}}, 'cost_per_hour_usd', ({{tenant:String}}, toString({resource_uuid})))"
+
+
 def cost_of(resource_uuid: str, held_ns: str) -> str:
     """Return the expression of what it costs, in USD, to hold a resource so long; null where it has no price."""
-    price = f"dictGet({{registry:String}}, 'cost_per_hour_usd', ({{tenant:String}}, toString({resource_uuid})))"
-    return f"({held_ns} * toFloat64({price}) / {NS_PER_HOUR})"
+    return f"({held_ns} * toFloat64({price_of(resource_uuid)}) / {NS_PER_HOUR})"
 
 
 _OF_TRACE: Final = f"""

@@ -10,7 +10,7 @@ from analytics.queries.holders import with_held_gpus
 from analytics.queries.registered import registered
 from analytics.queries.resources import resource_texts
 from analytics.queries.summaries import SUMMARY_COLUMNS, TraceSummary, summarize
-from analytics.queries.trace_rows import COSTS_ONCE, MAX_ANSWER_BYTES, gpu_costs_of, places_of, read_trace
+from analytics.queries.trace_rows import GPU_COSTS, MAX_ANSWER_BYTES, gpu_costs_of, places_of, read_trace
 from analytics.span_costs import span_costs
 from analytics.span_detail import detail_columns
 from analytics.span_json import span_members, with_cost
@@ -65,7 +65,7 @@ def whole_trace(*, tenant: str, trace_id: str) -> WholeTrace | None:
     the registry may know of their GPUs; one statement where spans name no GPU.
     Raises TooManySpans, QueryTooLarge, ClickHouseUnavailable, ClickHouseError.
     """
-    rows = read_trace(f"{WHOLE_COLUMNS}, {COSTS_ONCE}", tenant=tenant, trace_id=trace_id)
+    rows = read_trace(f"{WHOLE_COLUMNS}, {GPU_COSTS}", tenant=tenant, trace_id=trace_id)
     if not len(rows):
         return None
     places, members, ask_registry = Places(), list[bytes](), _registry_of(tenant)

@@ -5,7 +5,8 @@ from typing import Final
 
 from analytics.queries.prices import added
 from analytics.queries.summaries import TraceHead
-from analytics.queries.trace_rows import GPU_COSTS
+from analytics.queries.trace_rows import GPU_TIME_AND_PRICES
+from analytics.trace_costs import trace_costs
 from axonize.clickhouse import client as clickhouse
 
 _STATUSES: Final = ("unset", "ok", "error")
@@ -31,7 +32,7 @@ def trace_head(*, tenant: str, trace_id: str) -> TraceHead | None:
             sum(traces.tokens_input) AS tokens_input,
             sum(traces.tokens_output) AS tokens_output,
             sum(traces.cost_usd) AS cost_sent,
-            {GPU_COSTS} AS gpu_costs
+            {GPU_TIME_AND_PRICES} AS gpu_time
         FROM traces
         WHERE tenant = {{tenant:String}} AND trace_id = toFixedString(unhex({{trace_id:String}}), 16)
         """,
@@ -40,7 +41,9 @@ def trace_head(*, tenant: str, trace_id: str) -> TraceHead | None:
     if not row["span_count"]:
         return None
     root = row["root"]
-    of_gpus = sum((Decimal(str(cost)) for _, cost in row["gpu_costs"]), start=Decimal(0)) if row["gpu_costs"] else None
+    gpu_time, prices = row["gpu_time"]
+    costs = trace_costs(gpu_time, dict(prices)).values()
+    of_gpus = sum((Decimal(str(cost)) for cost in costs), start=Decimal(0)) if costs else None
     return TraceHead(
         trace_id=trace_id,
         start_ns=row["start_ns"],

@@ -1,18 +1,18 @@
 """The rows of one trace: any columns of all its spans, or of those that match, in one query."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from django.conf import settings
 
 from analytics.attributes import json_text
-from analytics.queries.prices import cost_of
+from analytics.queries.prices import price_of
 from analytics.times import nanoseconds_of
+from analytics.trace_costs import trace_costs
 from analytics.tree import Places
 from axonize.clickhouse import client as clickhouse
 from axonize.clickhouse.errors import QueryTooLarge
-from axonize.clickhouse.gpu_times import held_by_resource
 from axonize.clickhouse.json_rows import JsonRows, query_json
 
 MAX_SPANS: Final = 100_000
@@ -25,18 +25,21 @@ PLACE_COLUMNS: Final = """
 # Spans of one id at one time, which happen where one is sent twice, are told apart by their names; their numbers stay.
 PLACE_ORDER: Final = ("start_time", "trace_id", "span_id", "end_time", "name")
 
-# What the trace pays for each resource, of those that have a price; see analytics.span_costs.
-GPU_COSTS: Final = f"""
-    arrayFilter(priced -> priced.2 IS NOT NULL, arrayMap(
-        one -> (toString(one.resource_uuid), {cost_of("one.resource_uuid", "one.held_ns")}),
-        {held_by_resource("groupUniqArrayArray(gpu_time)")}))"""
-COSTS_ONCE: Final = "if(rowNumberInAllBlocks() = 0, held.3, []) AS gpu_costs"
+# What the trace's cost follows from, which is analytics.trace_costs: when it held which GPU, and the price of each.
+GPU_TIME_AND_PRICES: Final = f"""
+    (
+        arrayMap(
+            held -> (held.resource_uuid, held.minute, held.version, held.held_ns),
+            groupUniqArrayArray(traces.gpu_time)) AS times,
+        arrayMap(uuid -> (uuid, {price_of("uuid")}), arrayDistinct(times.1))
+    )"""
+GPU_COSTS: Final = "if(rowNumberInAllBlocks() = 0, held.3, ([], [])) AS gpu_costs"
 # PREWHERE by hand, which spares the planning that ClickHouse's own choice costs.
 _OF_TRACE: Final = f"""
 WITH
     toFixedString(unhex({{trace_id:String}}), 16) AS id,
     (
-        SELECT (min(start_time), max(end_time), {GPU_COSTS})
+        SELECT (min(start_time), max(end_time), {GPU_TIME_AND_PRICES})
         FROM traces
         WHERE tenant = {{tenant:String}} AND trace_id = id
     ) AS held
@@ -90,9 +93,13 @@ def places_of(columns: Mapping[str, Sequence[bytes]]) -> Places:
     )
 
 
-def gpu_costs_of(texts: Iterable[bytes]) -> dict[bytes, float]:
-    """Return what the trace pays for each resource, whose uuids are JSON texts, as one row of COSTS_ONCE says."""
-    return {json_text(uuid).encode(): cost for text in texts if text != b"[]" for uuid, cost in json.loads(text)}
+def gpu_costs_of(texts: Sequence[bytes]) -> dict[bytes, float]:
+    """Return what the trace pays for each resource, whose uuids are JSON texts, as the first row of GPU_COSTS says."""
+    if not texts:
+        return {}
+    gpu_time, prices = json.loads(texts[0])
+    costs = trace_costs(map(tuple, gpu_time), dict(prices))
+    return {json_text(uuid).encode(): cost for uuid, cost in costs.items()}
 
 
 def _span_count(tenant: str, trace_id: str) -> int:

@@ -38,7 +38,10 @@ class OncePerSecond:
 
 
 class LibraryFlood(logging.Filter):
-    """Bounds what libraries say of a client's request, by the place in their code that says it."""
+    """Bounds what libraries say of a client's request, by the place in their code that says it.
+
+    What they say of themselves, as that they start, is at INFO, and passes: gunicorn says all of it in one place.
+    """
 
     LIBRARIES: Final = ("django.security", "gunicorn.", "uvicorn.", "grpc.", "asyncio")
 
@@ -47,6 +50,6 @@ class LibraryFlood(logging.Filter):
         self._lines = OncePerSecond()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith(self.LIBRARIES):
+        if record.levelno == logging.INFO or not record.name.startswith(self.LIBRARIES):
             return True
         return self._lines.left_out((record.pathname, record.lineno)) is not None

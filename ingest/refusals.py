@@ -1,10 +1,13 @@
 """Refusals that pass: the same request may be taken later, and the client is told when to come again."""
 
+from typing import ClassVar
+
 
 class TryLater(Exception):
     """The request is good, but not now. `retry_after_seconds` is when it may be, `reason` what metrics call it."""
 
-    reason = ""
+    reason: ClassVar[str]
+    """One of axonize.metrics.receiving.REASONS_FOR_NOW."""
 
     def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
         super().__init__(message)
@@ -21,6 +24,12 @@ class QueueFull(QueueUnavailable):
     """What may wait does."""
 
     reason = "queue_full"
+
+
+class KeyUnchecked(TryLater):
+    """The registry, which knows the keys, is away."""
+
+    reason = "key_unchecked"
 
 
 class RateExceeded(TryLater):

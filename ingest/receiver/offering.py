@@ -71,11 +71,18 @@ class Offering:
         It is told and not cancelled, for a cancellation that comes in the midst of a call may be lost in the client of
         Redis.
         """
+        waits = False
         while not await _set_within(stop, settings.BATCH_MAX_AGE_MS / 1000 / 4):
             try:
                 await self._seal(min_age_ms=settings.BATCH_MAX_AGE_MS)
             except QueueUnavailable as error:
-                logger.warning("%s The open batch waits.", error)
+                if not waits:
+                    logger.warning("%s The open batch waits.", error)
+                waits = True
+            else:
+                if waits:
+                    logger.info("The queue is reachable again.")
+                waits = False
 
     async def close(self) -> None:
         """Seal what is open, let the announcements go out, and leave Redis."""

@@ -13,11 +13,13 @@ from django.db import connection
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
+from axonize.metrics.receiving import REASONS_FOR_NOW
+from ingest import refusals
 from tests.conftest import Drain
 from tests.engines import free_ports
 from tests.keys import UNKNOWN_KEY, bearer, make_key, stored
 from tests.otlp import request, span
-from tests.otlp_clients import EXPORT, JSON, PROTOBUF, post
+from tests.otlp_clients import EXPORT, JSON, PROTOBUF, export_grpc, post
 from tests.processes import Process, running, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("receiver")]
@@ -156,6 +158,10 @@ def test_the_same_bytes_of_two_tenants_are_two_requests(drain: Drain, clickhouse
     assert stored_names(clickhouse, "vision-lab") == stored_names(clickhouse, "speech-lab") == ["same"]
 
 
+def test_each_refusal_that_passes_has_its_name_in_the_metrics() -> None:
+    assert {kind.reason for kind in vars(refusals).values() if hasattr(kind, "reason")} == set(REASONS_FOR_NOW)
+
+
 def test_a_key_that_cannot_be_checked_is_told_to_come_again() -> None:
     grpc_port, http_port = free_ports(2)
     command = ("manage.py", "receive_otlp", "--grpc-port", str(grpc_port), "--http-port", str(http_port))
@@ -163,5 +169,8 @@ def test_a_key_that_cannot_be_checked_is_told_to_come_again() -> None:
     with running(*command, env=env, until="OTLP/gRPC on"):
         headers = {**PROTOBUF, **bearer(UNKNOWN_KEY)}
         status, answer_headers, _ = post(request(span()).SerializeToString(), headers, port=http_port)
+        with pytest.raises(grpc.RpcError) as refusal:
+            export_grpc(request(span()).SerializeToString(), port=grpc_port, metadata=bearer(UNKNOWN_KEY))
     assert status == 503
     assert int(answer_headers["retry-after"]) >= 1
+    assert refusal.value.code() == grpc.StatusCode.UNAVAILABLE

@@ -17,21 +17,21 @@ from tests.metrics.test_documents import TABLE
 from tests.otlp import otlp_json, request, span
 from tests.otlp_clients import JSON, PROTOBUF, export_grpc, post
 from tests.processes import wait_until
-from tests.stack import Laptop, Stack, laptop, short_folder
+from tests.stack import Laptop, laptop, short_folder
 
 RECEIVED, REFUSED = "axonize_spans_received_total", "axonize_spans_refused_total"
 REQUESTS, BODIES = "axonize_receiver_requests_total", "axonize_receiver_body_bytes_total"
 
 
-def scrape(stack: Stack) -> Page:
+def scrape(stack: Laptop) -> Page:
     return Page(stack.fetch("/metrics").decode())
 
 
-def take(stack: Stack, body: bytes, headers: dict[str, str]) -> int:
+def take(stack: Laptop, body: bytes, headers: dict[str, str]) -> int:
     return post(body, headers, port=stack.http_port)[0]
 
 
-def receivers(stack: Stack) -> set[int]:
+def receivers(stack: Laptop) -> set[int]:
     labels = scrape(stack).labels("axonize_process_start_time_seconds")
     return {int(of["pid"]) for of in labels if of["process"] == "receiver"}
 
@@ -51,7 +51,7 @@ def bad(trace_id: bytes = b"\1" * 16, **fields: Any) -> bytes:
     return request(span("good"), span("bad", trace_id=trace_id, **fields)).SerializeToString()
 
 
-def test_one_scrape_tells_what_all_receivers_took_and_refused_and_what_was_written(stack: Stack) -> None:
+def test_one_scrape_tells_what_all_receivers_took_and_refused_and_what_was_written(stack: Laptop) -> None:
     before = scrape(stack)
     over_http = [spans_of(number) for number in range(1, 21)]
     for body in over_http:  # each over a connection of its own, which either receiver gets
@@ -99,7 +99,7 @@ def test_one_scrape_tells_what_all_receivers_took_and_refused_and_what_was_writt
     assert more("axonize_receiver_throttled_requests_total") == 0
 
 
-def test_each_kind_of_process_tells_of_itself(stack: Stack) -> None:
+def test_each_kind_of_process_tells_of_itself(stack: Laptop) -> None:
     wait_until(lambda: scrape(stack).total("axonize_processes") == 5, 30)
     page = scrape(stack)
     kinds = ("receiver", "worker", "beat", "web")
@@ -115,7 +115,7 @@ def test_each_kind_of_process_tells_of_itself(stack: Stack) -> None:
     assert 0 <= scrape(stack).value("axonize_registry_sync_lag_seconds") < 60
 
 
-def test_a_scrape_tells_each_metric_of_the_table_with_its_labels(stack: Stack) -> None:
+def test_a_scrape_tells_each_metric_of_the_table_with_its_labels(stack: Laptop) -> None:
     page = scrape(stack)
     assert {name: metric.type for name, metric in page.families.items()} == {
         name: kind for name, (kind, _) in TABLE.items()

@@ -33,6 +33,8 @@ from tests.processes import wait_until
 pytestmark = pytest.mark.django_db
 
 DAY_NS = 86_400 * SECOND_NS
+MERGE_SECONDS = 90
+"""What the background work of ClickHouse may take on a busy machine."""
 SETTINGS = ("RETENTION_DAYS", "GPU_METRICS_RETENTION_DAYS", "GPU_TIME_RETENTION_DAYS")
 COUNTED = {
     "spans": "count()",
@@ -140,10 +142,10 @@ def test_rows_go_when_a_table_is_to_keep_them_for_a_shorter_time(
     assert "spans drops rows after 31 days and is to after 8: 2 rows are older." in told
     assert "gpu_metrics drops rows after 31 days and is to after 8: 2 rows are older." in told
     apply()
-    wait_until(lambda: counts(clickhouse)["spans"] == 2, explain=lambda: str(counts(clickhouse)))
+    wait_until(lambda: counts(clickhouse)["spans"] == 2, MERGE_SECONDS, explain=lambda: str(counts(clickhouse)))
     for table in ("traces", "trace_summaries"):
         clickhouse.command(f"OPTIMIZE TABLE {table} FINAL")
-    wait_until(lambda: counts(clickhouse) == each(2), explain=lambda: str(counts(clickhouse)))
+    wait_until(lambda: counts(clickhouse) == each(2), MERGE_SECONDS, explain=lambda: str(counts(clickhouse)))
 
 
 def test_what_is_there_already_is_kept_for_longer_when_a_table_is_to(
@@ -159,7 +161,8 @@ def test_what_is_there_already_is_kept_for_longer_when_a_table_is_to(
             clickhouse.query(
                 """
                 SELECT table, delete_ttl_info_max FROM system.parts
-                WHERE database = currentDatabase() AND active AND table IN ('spans', 'gpu_metrics', 'gpu_time')
+                WHERE database = currentDatabase() AND table IN ('spans', 'gpu_metrics', 'gpu_time')
+                  AND active AND rows > 0  -- TRUNCATE leaves parts of no rows, for a while
                 ORDER BY table
                 """
             ).result_rows
@@ -170,7 +173,8 @@ def test_what_is_there_already_is_kept_for_longer_when_a_table_is_to(
             {(table, end.date()) for table, end in ends()}
             == {(table, wanted.date()) for table in ("gpu_metrics", "gpu_time", "spans")}
         ),
-        explain=lambda: str(ends()),
+        MERGE_SECONDS,
+        lambda: str(ends()),
     )
     assert days_of(clickhouse)["span_facets"] == "122", "a lookup outlives the latest row that points to it"
     assert counts(clickhouse) == each(1)

@@ -93,8 +93,9 @@ class QueryParameters(serializers.Serializer[Any]):
         An optional parameter that is absent and has no default is absent here too. Raises ValidationError naming
         every parameter that is wrong.
         """
-        known = cls().fields
         values: dict[str, Any] = {}
+        serializer = cls(data=values)  # once, for its fields are copied for each; it looks at the values when validated
+        known = serializer.fields
         attributes: list[tuple[str, str]] = []
         errors: dict[str, list[ErrorDetail]] = {}
         for name, given in query.lists():
@@ -109,7 +110,6 @@ class QueryParameters(serializers.Serializer[Any]):
             else:
                 values[name] = given[0]
         errors.update(_attribute_errors(cls.attribute_prefix, attributes))
-        serializer = cls(data=values)
         if not serializer.is_valid():
             errors.update({name: detail for name, detail in serializer.errors.items() if name not in errors})
         if errors:

@@ -1,6 +1,6 @@
 """How was a GPU, or a whole card, used over a range of time? Its readings and the spans that held it, by buckets."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,12 +15,17 @@ from registry.times import to_nanoseconds
 DEFAULT_MAX_POINTS: Final = 1000
 MAX_POINTS: Final = 10_000
 
+# All readings are one array, for six functions take ClickHouse longer to plan than one that works on each element.
+_FINITE: Final = f"arrayMap(reading -> if(isFinite(reading), reading, NULL), [{', '.join(GPU_READINGS)}])"
 # Of the readings of one bucket: a function's states, and what merges them. All of them pass over nulls.
 AGGREGATES: Final = {
-    "avg": ("avgState({reading})", "avgMergeIf"),
-    "max": ("maxState({reading})", "maxMergeIf"),
-    "min": ("minState({reading})", "minMergeIf"),
-    "last": ("argMaxState({reading}, time)", "argMaxMergeIf"),
+    "avg": (f"avgForEachState({_FINITE})", "avgForEachMergeIf"),
+    "max": (f"maxForEachState({_FINITE})", "maxForEachMergeIf"),
+    "min": (f"minForEachState({_FINITE})", "minForEachMergeIf"),
+    "last": (
+        f"argMaxForEachState({_FINITE}, arrayWithConstant({len(GPU_READINGS)}, time))",
+        "argMaxForEachMergeIf",
+    ),
 }
 # What a card's slices sum up to. The rest makes an average, for one slice has no more of it than another.
 _SUMMED: Final = frozenset({"memory_used_gb", "memory_total_gb", "power_watts"})
@@ -31,7 +36,7 @@ _SUMMED: Final = frozenset({"memory_used_gb", "memory_total_gb", "power_watts"})
 _BY_RESOURCE_SQL: Final = """
 SELECT
     resource_uuid, bucket, sumIf(spans, is_first) AS began, sumIf(spans, NOT is_first) AS ended,
-    max(last_read_ns) AS read_ns, {merged}
+    max(last_read_ns) AS read_ns, {merge}(states, NOT is_first) AS readings
 FROM
 (
     SELECT
@@ -43,7 +48,7 @@ FROM
             {{bucket_after:Int64}}) AS last_bucket,
         countIf(is_first_of_span) AS spans,
         toUnixTimestamp64Nano(max(time)) AS last_read_ns,
-        {states}
+        {state} AS states
     FROM gpu_metrics
     WHERE tenant = {{tenant:String}}
         AND {resources}
@@ -75,11 +80,12 @@ AND if(
 # GPU instance, which share its memory, the one that has most, and of a slice of an old layout nothing in a bucket in
 # which a slice was read after it was seen last.
 _BY_CARD_SQL: Final = """
-SELECT bucket, sum(slice.began) AS began, sum(slice.ended) AS ended, {combined}
+SELECT bucket, sum(slice.began) AS began, sum(slice.ended) AS ended, [{combined}] AS readings
 FROM
 (
     SELECT
         *,
+        {values},
         resource_uuid = {{physical_uuid:String}} AS is_card,
         transform(resource_uuid, {{slices:Array(String)}}, {{instances:Array(String)}}, resource_uuid) AS instance,
         transform(resource_uuid, {{slices:Array(String)}}, {{retired_ns:Array(Int64)}}, 0) AS gone_ns,
@@ -93,7 +99,7 @@ _COMBINED: Final = """
     if(
         countIf(is_card AND NOT is_old AND isNotNull({name})) > 0,
         anyIf({name}, is_card AND NOT is_old),
-        {of_slices}) AS {name}"""
+        {of_slices})"""
 _SUM: Final = """if(
             countIf(NOT is_old AND isNotNull({name})) > 0,
             arraySum(mapValues(maxMapIf(
@@ -173,17 +179,15 @@ def physical_gpu_metrics(
         for name in GPU_READINGS
         for of_slices in [_SUM if name in _SUMMED else _AVERAGE]
     )
-    sql = _BY_CARD_SQL.format(by_resource=_by_resource(_OF_CARD, aggregate), combined=combined)
+    values = ", ".join(f"readings[{place}] AS {name}_value" for place, name in enumerate(GPU_READINGS, start=1))
+    sql = _BY_CARD_SQL.format(by_resource=_by_resource(_OF_CARD, aggregate), values=values, combined=combined)
     return _points(_buckets(sql, parameters, start_ns, end_ns, step_seconds), physical_uuid, step_seconds)
 
 
 def _by_resource(resources: str, aggregate: str) -> str:
     """Return the SQL of each resource's buckets, of the resources that a condition on gpu_metrics chooses."""
     state, merge = AGGREGATES[aggregate]
-    readings = {name: f"if(isFinite({name}), {name}, NULL)" for name in GPU_READINGS}
-    states = (f"{state.format(reading=reading)} AS {name}_state" for name, reading in readings.items())
-    merged = (f"{merge}({name}_state, NOT is_first) AS {name}_value" for name in GPU_READINGS)
-    return _BY_RESOURCE_SQL.format(states=", ".join(states), merged=", ".join(merged), resources=resources)
+    return _BY_RESOURCE_SQL.format(state=state, merge=merge, resources=resources)
 
 
 def _buckets(
@@ -205,6 +209,11 @@ def _points(buckets: Iterable[Bucket], resource_uuid: str, step_seconds: int) ->
     ]
 
 
+def _finite_readings(values: Sequence[float | None]) -> dict[str, float | None]:
+    """Return the readings by name; there are no values where the bucket has no reading at all."""
+    return {name: finite(value) for name, value in zip(GPU_READINGS, values, strict=False)}
+
+
 def _with_silent_buckets(rows: Iterable[Mapping[str, Any]], bucket_after: int) -> Iterator[Bucket]:
     """Yield the buckets before `bucket_after`, also those between rows in which spans only went on."""
     previous, active_spans = 0, 0
@@ -215,6 +224,6 @@ def _with_silent_buckets(rows: Iterable[Mapping[str, Any]], bucket_after: int) -
         if row["bucket"] == bucket_after:
             return
         active_spans += row["began"]
-        yield row["bucket"], active_spans, {name: finite(row[f"{name}_value"]) for name in GPU_READINGS}
+        yield row["bucket"], active_spans, _finite_readings(row["readings"])
         active_spans -= row["ended"]
         previous = row["bucket"]

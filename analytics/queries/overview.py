@@ -8,12 +8,17 @@ from typing import Any, Final
 from analytics.buckets import usual_width_seconds
 from analytics.queries.conditions import Conditions
 from analytics.queries.filters import SpanFilter, TimedFilter, trace_conditions
-from analytics.queries.prices import TRACE_COST
+from analytics.queries.prices import cost_of
 from analytics.queries.summary_rows import live_traces
 from analytics.times import NS_PER_SECOND
 from axonize.clickhouse import client as clickhouse
 
 MAX_BUCKETS: Final = 120
+# What the GPUs of a trace cost, as prices.TRACE_COST has it; only sums of it are told, so what has no price is 0.
+_GPU_COST: Final = f"""
+    toDecimal128(
+        arraySum(one -> ifNull({cost_of("one.resource_uuid", "one.held_ns")}, 0), gpu_times),
+        12)"""
 
 
 @dataclass(frozen=True)
@@ -59,25 +64,23 @@ def overview(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter) -> Ov
     """
     width = usual_width_seconds(start_ns, end_ns, most=MAX_BUCKETS)
     matching = trace_conditions(TimedFilter(start_ns=start_ns, end_ns=end_ns, span=span), tenant=tenant)
-    columns = f"start_time, duration_ns, span_count, error_count, tokens_input, tokens_output, {TRACE_COST} AS cost"
-    # With grouping sets each row is a bucket but for one, the whole range; there `is_total` is 1.
+    # Of the rows of live_traces(), in its own SELECT: one around it is one more to plan.
+    columns = f"""
+        intDiv(toUnixTimestamp64Nano(start_time), {{width_ns:Int64}}) AS bucket,
+        grouping(bucket) AS is_total,
+        count() AS traces,
+        countIf(error_count > 0) AS error_traces,
+        avg(duration_ns) AS avg_latency_ns,
+        quantilesExactInclusive(0.5, 0.95, 0.99)(duration_ns) AS percentiles_ns,
+        sum(span_count) AS total_spans,
+        sum(tokens_input) AS total_tokens_input,
+        sum(tokens_output) AS total_tokens_output,
+        sum(cost_usd) AS cost_sent_usd,
+        sum({_GPU_COST}) AS cost_of_gpus_usd,
+        ({_count_gpus(matching)}) AS active_gpu_count"""
+    # Each row is a bucket but for one, the whole range; there `is_total` is 1.
     rows = clickhouse.query(
-        f"""
-        SELECT
-            intDiv(toUnixTimestamp64Nano(start_time), {{width_ns:Int64}}) AS bucket,
-            grouping(bucket) AS is_total,
-            count() AS traces,
-            countIf(error_count > 0) AS error_traces,
-            avg(duration_ns) AS avg_latency_ns,
-            quantilesExactInclusive(0.5, 0.95, 0.99)(duration_ns) AS percentiles_ns,
-            sum(span_count) AS total_spans,
-            sum(tokens_input) AS total_tokens_input,
-            sum(tokens_output) AS total_tokens_output,
-            sum(cost) AS total_cost_usd,
-            ({_count_gpus(matching)}) AS active_gpu_count
-        FROM ({live_traces(columns, matching)})
-        GROUP BY GROUPING SETS ((bucket), ())
-        """,
+        f"{live_traces(columns, matching)} GROUP BY ROLLUP (bucket)",
         {**matching.parameters, "tenant": tenant, "width_ns": width * NS_PER_SECOND},
     )
     by_number = {row["bucket"]: row for row in rows if not row["is_total"]}
@@ -94,7 +97,7 @@ def overview(*, tenant: str, start_ns: int, end_ns: int, span: SpanFilter) -> Ov
         total_spans=total["total_spans"],
         tokens_input=total["total_tokens_input"],
         tokens_output=total["total_tokens_output"],
-        cost_usd=total["total_cost_usd"] or Decimal(0),
+        cost_usd=_cost_usd(total),
         bucket_seconds=width,
         buckets=buckets,
     )
@@ -113,12 +116,19 @@ def _bucket(start_ns: int, row: Mapping[str, Any] | None) -> Bucket:
         error_traces=row["error_traces"],
         tokens_input=row["total_tokens_input"],
         tokens_output=row["total_tokens_output"],
-        cost_usd=row["total_cost_usd"] or Decimal(0),
+        cost_usd=_cost_usd(row),
     )
+
+
+def _cost_usd(row: Mapping[str, Any]) -> Decimal:
+    cost: Decimal = (row["cost_sent_usd"] or 0) + row["cost_of_gpus_usd"]
+    return cost
 
 
 def _count_gpus(matching: Conditions) -> str:
     """Return the SELECT of how many compute resources the matching traces ran on: what their shapes' facets name."""
+    # A row that was taken back has the shape of the row that takes it back, so their weights cancel out: one look at
+    # the table where live_traces() takes two.
     return f"""
         SELECT uniqExact(resource_uuid)
         FROM span_facets
@@ -128,4 +138,10 @@ def _count_gpus(matching: Conditions) -> str:
             AND facet IN (
                 SELECT arrayJoin(facets)
                 FROM trace_shapes
-                WHERE tenant = {{tenant:String}} AND shape IN ({live_traces("shape", matching)}))"""
+                WHERE tenant = {{tenant:String}}
+                    AND shape IN (
+                        SELECT shape
+                        FROM trace_summaries
+                        WHERE {matching.where()} AND superseded_at = 0
+                        GROUP BY shape
+                        HAVING sum(weight) > 0))"""

@@ -127,8 +127,6 @@ def _cost_usd(row: Mapping[str, Any]) -> Decimal:
 
 def _count_gpus(matching: Conditions) -> str:
     """Return the SELECT of how many compute resources the matching traces ran on: what their shapes' facets name."""
-    # A row that was taken back has the shape of the row that takes it back, so their weights cancel out: one look at
-    # the table where live_traces() takes two.
     return f"""
         SELECT uniqExact(resource_uuid)
         FROM span_facets
@@ -138,10 +136,4 @@ def _count_gpus(matching: Conditions) -> str:
             AND facet IN (
                 SELECT arrayJoin(facets)
                 FROM trace_shapes
-                WHERE tenant = {{tenant:String}}
-                    AND shape IN (
-                        SELECT shape
-                        FROM trace_summaries
-                        WHERE {matching.where()} AND superseded_at = 0
-                        GROUP BY shape
-                        HAVING sum(weight) > 0))"""
+                WHERE tenant = {{tenant:String}} AND shape IN ({live_traces("shape", matching)}))"""

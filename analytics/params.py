@@ -165,6 +165,9 @@ class PageParameters(QueryParameters):
         return super().validate(attrs)
 
 
+_OF_PAGE: Final = frozenset(PageParameters().fields)
+
+
 @dataclass(frozen=True)
 class Page:
     """One page of a list: after the first `offset` rows, and where `after` is set, after the row with that key."""
@@ -195,7 +198,7 @@ def page_at(path: str, parameters: Mapping[str, Any]) -> Page:
     A cursor is signed over the path and over every parameter but those of the page, defaults included: any other
     list, filter or order, and any text that this server did not give out, is a ValidationError on `cursor`.
     """
-    filters = {name: value for name, value in parameters.items() if name not in PageParameters().fields}
+    filters = {name: value for name, value in parameters.items() if name not in _OF_PAGE}
     binding = json.dumps([path, filters], sort_keys=True, default=str)
     limit, text = parameters["limit"], parameters.get("cursor")
     if text is None:

@@ -16,16 +16,14 @@ def cost_of(resource_uuid: str, held_ns: str) -> str:
     return f"({held_ns} * toFloat64({price_of(resource_uuid)}) / {NS_PER_HOUR})"
 
 
-_OF_TRACE: Final = f"""
-    arrayFilter(
-        cost -> cost IS NOT NULL,
-        arrayMap(one -> {cost_of("one.resource_uuid", "one.held_ns")}, gpu_times))"""
 # Of a row of trace_summaries: what its spans said, and what the GPUs cost that the others held; null if nobody knows.
+# Sums that pass over nulls, for what a condition repeats is planned, and asked of the registry, each time.
 TRACE_COST: Final = f"""
-    if(
-        empty({_OF_TRACE}),
+    arrayReduce('sumOrNull', [
         cost_usd,
-        ifNull(cost_usd, 0) + toDecimal128(arraySum(cost -> assumeNotNull(cost), {_OF_TRACE}), 12))"""
+        toDecimal128(
+            arrayReduce('sumOrNull', arrayMap(one -> {cost_of("one.resource_uuid", "one.held_ns")}, gpu_times)),
+            12)])"""
 
 
 def added(sent: Decimal | None, of_gpus: Decimal | None) -> Decimal | None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver import Client as ClickHouse
 
+from analytics.queries.traces import ORDERS
 from analytics.times import format_time
 from tests.analytics.conftest import Get, wrong
 from tests.conftest import Ingest
@@ -201,6 +202,18 @@ def test_offset_skips(ingest: Ingest, get: Get) -> None:
     assert ids(page) == newest_first[1:3]
     assert (page["total"], page["offset"], page["limit"]) == (5, 1, 2)
     assert ids(get("/traces", limit=2, cursor=page["next"])) == newest_first[3:5]
+
+
+@pytest.mark.usefixtures("varied")
+@pytest.mark.parametrize("read_past", [0, 200])
+def test_an_offset_skips_in_every_order_whether_what_is_before_it_is_read_or_not(
+    get: Get, monkeypatch: pytest.MonkeyPatch, read_past: int
+) -> None:
+    monkeypatch.setattr("analytics.queries.traces.MAX_READ_PAST", read_past)
+    for order_by in (f"{sign}{order}" for order in ORDERS for sign in ("", "-")):
+        whole = get("/traces", order_by=order_by)["traces"]
+        for offset in (1, 5, 11):
+            assert get("/traces", order_by=order_by, limit=4, offset=offset)["traces"] == whole[offset : offset + 4]
 
 
 def test_a_page_past_the_end_still_tells_the_total(ingest: Ingest, get: Get) -> None:

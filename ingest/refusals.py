@@ -1,10 +1,15 @@
 """Refusals that pass: the same request may be taken later, and the client is told when to come again."""
 
+from typing import ClassVar
+
 
 class TryLater(Exception):
-    """The request is good, but not now. `retry_after_seconds` is when it may be, `reason` what metrics call it."""
+    """The request is good, but not now. `retry_after_seconds` is when it may be.
 
-    reason = ""
+    Each class of it has a `reason`, by which axonize.metrics.receiving counts it.
+    """
+
+    reason: ClassVar[str]
 
     def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
         super().__init__(message)
@@ -27,6 +32,12 @@ class RateExceeded(TryLater):
     """The key has sent more spans than it may."""
 
     reason = "rate"
+
+
+class KeysUnchecked(TryLater):
+    """PostgreSQL is away, and nobody knows the key."""
+
+    reason = "keys_unreachable"
 
 
 class ReceiverBusy(TryLater):

@@ -4,10 +4,12 @@ from typing import ClassVar
 
 
 class TryLater(Exception):
-    """The request is good, but not now. `retry_after_seconds` is when it may be, `reason` what metrics call it."""
+    """The request is good, but not now. `retry_after_seconds` is when it may be.
+
+    Each class of it has a `reason`, by which axonize.metrics.receiving counts it.
+    """
 
     reason: ClassVar[str]
-    """One of axonize.metrics.receiving.REASONS_FOR_NOW."""
 
     def __init__(self, message: str, retry_after_seconds: float = 1.0) -> None:
         super().__init__(message)
@@ -36,6 +38,12 @@ class RateExceeded(TryLater):
     """The key has sent more spans than it may."""
 
     reason = "rate"
+
+
+class KeysUnchecked(TryLater):
+    """PostgreSQL is away, and nobody knows the key."""
+
+    reason = "keys_unreachable"
 
 
 class ReceiverBusy(TryLater):

@@ -16,7 +16,7 @@ GRPC_CODES: Final = (
     "UNKNOWN",
 )
 HTTP_CODES: Final = ("200", "400", "401", "403", "404", "405", "413", "415", "429", "499", "500", "503")
-REASONS_FOR_NOW: Final = ("queue_full", "queue_unreachable", "key_unchecked", "rate", "busy")
+REASONS_FOR_NOW: Final = ("queue_full", "queue_unreachable", "rate", "busy", "keys_unreachable")
 
 REQUESTS: Final = Counter(
     "axonize_receiver_requests_total",

@@ -6,7 +6,7 @@ from functools import lru_cache
 from django.conf import settings
 
 from axonize.exposure import needs_key
-from ingest.refusals import KeyUnchecked
+from ingest.refusals import KeysUnchecked
 from registry.keys import Identity, KeyRefused, KeysUnavailable, from_header, identify, local_identity, recall
 from registry.models.api_key import Scope
 
@@ -30,7 +30,7 @@ async def authorize(authorization: str | None, *, peer: str, forwarded: bool = F
 
     Raises:
         KeyRefused: there is no key where one is needed, or it is not good.
-        KeyUnchecked: it can't be checked for now.
+        KeysUnchecked: it can't be checked for now.
         NotPermitted: its scopes don't include `ingest`.
 
     """
@@ -42,7 +42,7 @@ async def authorize(authorization: str | None, *, peer: str, forwarded: bool = F
     try:
         identity = recall(key) or await _look_up(key)
     except KeysUnavailable as error:
-        raise KeyUnchecked(str(error)) from error
+        raise KeysUnchecked(str(error)) from error
     if not identity.may(Scope.INGEST):
         raise NotPermitted(NOT_FOR_INGEST)
     return identity

@@ -13,14 +13,15 @@ from django.db import connection
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from axonize.metrics.receiving import REASONS_FOR_NOW
-from ingest import refusals
+from axonize.metrics.receiving import refused_requests
+from ingest.refusals import KeysUnchecked, QueueFull, QueueUnavailable, RateExceeded, ReceiverBusy, TryLater
 from tests.conftest import Drain
 from tests.engines import free_ports
 from tests.keys import UNKNOWN_KEY, bearer, make_key, stored
 from tests.otlp import request, span
 from tests.otlp_clients import EXPORT, JSON, PROTOBUF, export_grpc, post
 from tests.processes import Process, running, wait_until
+from tests.stored import queued
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("receiver")]
 
@@ -42,9 +43,9 @@ def receiver(django_db_setup: None) -> Iterator[Process]:  # noqa: ARG001  it mu
         yield process
 
 
-def send_grpc(headers: Mapping[str, str], body: bytes) -> tuple[str, dict[str, bytes]]:
+def send_grpc(headers: Mapping[str, str], body: bytes, *, port: int | None = None) -> tuple[str, dict[str, bytes]]:
     """Return the name of the call's status, and its trailing metadata."""
-    with grpc.insecure_channel(f"127.0.0.1:{settings.OTLP_GRPC_PORT}") as channel:
+    with grpc.insecure_channel(f"127.0.0.1:{port or settings.OTLP_GRPC_PORT}") as channel:
         call = channel.unary_unary(EXPORT, None, None)
         try:
             call(body, timeout=10, metadata=tuple(headers.items()))
@@ -75,7 +76,7 @@ def test_spans_go_to_the_tenant_of_their_key(drain: Drain, clickhouse: Client) -
 
 def test_without_a_key_nothing_is_taken(queue: redis.Redis) -> None:
     assert send({}) == UNAUTHENTICATED
-    assert queue.keys("axonize:*") == []
+    assert queued(queue) == []
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_a_wrong_key_opens_nothing(queue: redis.Redis, authorization: str) -> No
     assert post(body, {**PROTOBUF, **headers})[0] == 401
     if authorization.isascii():
         assert send_grpc(headers, body)[0] == "UNAUTHENTICATED"
-    assert queue.keys("axonize:*") == []
+    assert queued(queue) == []
 
 
 def test_the_answer_says_what_is_missing_in_the_form_that_was_sent() -> None:
@@ -100,7 +101,7 @@ def test_the_answer_says_what_is_missing_in_the_form_that_was_sent() -> None:
 
 def test_a_key_for_reading_does_not_send(queue: redis.Redis) -> None:
     assert send(bearer(make_key(scopes=["read", "admin"]))) == PERMISSION_DENIED
-    assert queue.keys("axonize:*") == []
+    assert queued(queue) == []
 
 
 def test_a_key_that_is_over_opens_nothing() -> None:
@@ -166,11 +167,14 @@ def test_a_key_that_cannot_be_checked_is_told_to_come_again() -> None:
     grpc_port, http_port = free_ports(2)
     command = ("manage.py", "receive_otlp", "--grpc-port", str(grpc_port), "--http-port", str(http_port))
     env = {"DATABASE_URL": "postgresql://postgres@%2Fnowhere/axonize", "AXONIZE_REQUIRE_API_KEY": "true"}
-    with running(*command, env=env, until="OTLP/gRPC on"):
-        headers = {**PROTOBUF, **bearer(UNKNOWN_KEY)}
-        status, answer_headers, _ = post(request(span()).SerializeToString(), headers, port=http_port)
-        with pytest.raises(grpc.RpcError) as refusal:
-            export_grpc(request(span()).SerializeToString(), port=grpc_port, metadata=bearer(UNKNOWN_KEY))
-    assert status == 503
+    with running(*command, env=env, until="OTLP/gRPC on") as process:
+        body, key = request(span()).SerializeToString(), bearer(UNKNOWN_KEY)
+        status, answer_headers, _ = post(body, {**PROTOBUF, **key}, port=http_port)
+        assert send_grpc(key, body, port=grpc_port)[0] == "UNAVAILABLE", process.output
+    assert status == 503, process.output
     assert int(answer_headers["retry-after"]) >= 1
-    assert refusal.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+def test_whatever_is_refused_for_now_is_counted_by_its_reason() -> None:
+    refusals: list[type[TryLater]] = [QueueUnavailable, QueueFull, RateExceeded, ReceiverBusy, KeysUnchecked]
+    assert {refusal.reason for refusal in refusals} == refused_requests.keys()

@@ -24,7 +24,7 @@ from tests.engines import free_ports
 from tests.otlp import otlp_json, request, span
 from tests.otlp_clients import EXPORT, JSON, PROTOBUF, export_grpc, is_taken, post, sdk_exporters, send_by_sdk
 from tests.processes import Process, running, wait_until
-from tests.stored import names
+from tests.stored import names, queued
 
 INVALID_ARGUMENT, OUT_OF_RANGE, UNAVAILABLE = 3, 11, 14
 
@@ -119,7 +119,7 @@ def test_an_empty_request_is_a_success_and_queues_nothing(queue: redis.Redis) ->
     assert export_grpc(b"") == ExportTraceServiceResponse()
     assert post(b"", PROTOBUF)[0] == 200
     assert post(b"{}", JSON)[0] == 200
-    assert queue.keys("axonize:*") == []
+    assert queued(queue) == []
 
 
 LARGE = 4 * 1024 * 1024
@@ -182,7 +182,7 @@ def test_http_tells_what_is_wrong_and_keeps_nothing(
     )
     assert told.code == code
     assert told.message
-    assert queue.keys("axonize:*") == []
+    assert queued(queue) == []
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_grpc_calls_bytes_that_are_no_protobuf_an_invalid_argument(queue: redis.
     with pytest.raises(grpc.RpcError) as refusal:
         export_grpc(b"no protobuf")
     assert refusal.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    assert queue.keys("axonize:*") == []
+    assert queued(queue) == []
 
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
@@ -212,7 +212,7 @@ def test_grpc_refuses_what_is_too_large(queue: redis.Redis, compression: grpc.Co
     with pytest.raises(grpc.RpcError) as refusal:
         export_grpc(TOO_LARGE, compression=compression)
     assert refusal.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert queue.keys("axonize:*") == []
+    assert queued(queue) == []
 
 
 def retry_delay_s(status: Status) -> int:

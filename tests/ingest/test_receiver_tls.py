@@ -23,7 +23,7 @@ from tests.engines import free_ports
 from tests.otlp import request, span
 from tests.otlp_clients import PROTOBUF, export_grpc, post
 from tests.processes import Process, running
-from tests.stored import names
+from tests.stored import names, queued
 
 
 class Authority:
@@ -144,7 +144,7 @@ def test_who_shows_no_certificate_is_not_let_in(
     assert refusal.value.code() == grpc.StatusCode.UNAVAILABLE
     with pytest.raises(requests.exceptions.ConnectionError):
         requests.post(f"https://localhost:{ports[1]}/v1/traces", verify=str(authority.certificate), timeout=5)
-    assert not queue.exists("axonize:queued_bytes")
+    assert queued(queue) == []
 
 
 @pytest.mark.usefixtures("with_tls")
@@ -154,7 +154,7 @@ def test_plain_text_is_not_let_in(ports: tuple[int, int], queue: redis.Redis) ->
         export_grpc(body, port=ports[0])
     with pytest.raises((urllib.error.URLError, ConnectionError)):
         post(body, PROTOBUF, port=ports[1])
-    assert not queue.exists("axonize:queued_bytes")
+    assert queued(queue) == []
 
 
 @pytest.mark.usefixtures("with_tls")

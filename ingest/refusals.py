@@ -28,12 +28,6 @@ class QueueFull(QueueUnavailable):
     reason = "queue_full"
 
 
-class KeyUnchecked(TryLater):
-    """The registry, which knows the keys, is away."""
-
-    reason = "key_unchecked"
-
-
 class RateExceeded(TryLater):
     """The key has sent more spans than it may."""
 

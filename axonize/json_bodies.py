@@ -11,8 +11,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.json import strict_constant
 
 UNREADABLE = (
-    "The body can't be read as JSON: it is UTF-8 without NaN, Infinity and halves of characters, and nested less "
-    "than this."
+    "The body can't be read as JSON: it is UTF-8 without NaN, Infinity and names with halves of characters, "
+    "and nested less than this."
 )
 
 
@@ -30,16 +30,23 @@ class JSONBodyParser(JSONParser):
     ) -> Any:
         try:
             text = stream.read().decode()
-            found = json.loads(text, parse_constant=strict_constant)
-            if "\\u" in text:
-                json.dumps(
-                    found, ensure_ascii=False
-                ).encode()  # of half a surrogate pair there is no UTF-8 (section 8.2)
+            found = json.loads(text, parse_constant=strict_constant, object_pairs_hook=_members)
         except json.JSONDecodeError as error:
             raise ParseError(f"The body is no JSON: {error}.") from error
         except (ValueError, RecursionError) as error:
             raise ParseError(UNREADABLE) from error
         return found
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; raises ValueError where a name has half a surrogate pair (section 8.2).
+
+    No answer could repeat such a name to say that it is wrong. Of a value its field's validator says so.
+    """
+    for name, _ in pairs:
+        if not name.isascii():
+            name.encode()
+    return dict(pairs)
 
 
 class JSONBodyRenderer(JSONRenderer):

@@ -65,8 +65,9 @@ class Stack:
 
 def _services() -> list[Part]:
     """List the services, the one that data reaches first last: so it is stopped first, and seals what it holds."""
-    # Whoever runs a laptop's stack as root, in a container say, knows it.
-    quiet_as_root = ("-W", "ignore:You're running the worker with superuser")
+    # Whoever runs a laptop's stack as root, in a container say, knows it. Not the whole sentence of Celery's: it names
+    # the worker, by which people, and our tests, tell the processes of a stack apart.
+    quiet_as_root = ("-W", "ignore:You're running the")
     celery = (sys.executable, *quiet_as_root, "-m", "celery", "--quiet", "--app=axonize")
     return [
         Part(

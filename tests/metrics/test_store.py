@@ -7,7 +7,7 @@ import pytest
 import redis
 from prometheus_client import CollectorRegistry, generate_latest
 
-from axonize.metrics import store as stores
+from axonize.metrics import reporter as reporters, store as stores
 from axonize.metrics.merging import merged
 from axonize.metrics.page import ProcessesCollector
 from axonize.metrics.process import Process
@@ -24,7 +24,9 @@ SUCCESS = "axonize_task_last_success_timestamp_seconds"
 
 
 @pytest.fixture
-def store(queue: redis.Redis) -> Iterator[Store]:  # noqa: ARG001  emptied
+def store(queue: redis.Redis) -> Iterator[Store]:
+    reporters.end()  # that of a receiver which an earlier test ran in this process
+    queue.flushdb()
     opened = Store()
     yield opened
     opened.close()

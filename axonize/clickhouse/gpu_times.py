@@ -1,4 +1,4 @@
-"""How long did a trace hold each resource, in SQL: for what writes summaries and for what answers for one trace."""
+"""How long did a trace hold each resource, in SQL, for summaries; of one trace analytics.trace_costs does it."""
 
 from typing import Final
 
